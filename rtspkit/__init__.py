@@ -1,0 +1,1 @@
+"""The asyncio RTSP/RTP client library."""

@@ -1,0 +1,1 @@
+"""Machines without I/O: bytes and ``now`` in; events, bytes to send and the next deadline out."""

@@ -1,0 +1,1 @@
+"""The only layer with sockets, the clock, chance and logs."""

@@ -1,0 +1,110 @@
+"""What a user may set, as plain values: ``Timeouts`` and ``Limits``.
+
+Layer:  below ``wire``, beside ``errors``: every layer is bounded by these numbers
+In/Out: nothing; values only, checked once when they are made
+
+Every await has a deadline and every buffer a bound; each has its name, unit and default
+here, and the error that reports it prints that name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits", "Timeouts"]
+
+
+def _check(value: object, *, whole: bool) -> None:
+    """Refuse what is no positive number, by name. ``value`` is one of the classes below."""
+    for field in fields(value):  # type: ignore[arg-type]
+        number = getattr(value, field.name)
+        kind = type(value).__name__
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TypeError(f"{kind}.{field.name} must be a number, not {number!r}")
+        if whole and field.type == "int" and not isinstance(number, int):
+            raise TypeError(f"{kind}.{field.name} must be a whole number, not {number!r}")
+        if not number > 0 or math.isnan(number):
+            raise ValueError(f"{kind}.{field.name} must be greater than 0, not {number!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Deadlines, in seconds.
+
+    Attributes:
+        connect: The whole of ``connect()``: resolving, connecting, every request, every fallback.
+        response: One response of the server.
+        first_packet: Silence after PLAY over UDP before the next transport is tried.
+        first_packet_tcp: Silence after PLAY over TCP, and over UDP when nothing is left to try.
+        media_silence: Silence of a session that was playing before it counts as lost.
+        bye_grace: How long an RTCP BYE is only a hint: media in this time takes it back.
+        write: How long the peer may refuse to take what we send.
+        teardown: All of the leave-taking: TEARDOWN, its response, closing.
+    """
+
+    connect: float = 10.0
+    response: float = 10.0
+    first_packet: float = 1.5
+    first_packet_tcp: float = 10.0
+    media_silence: float = 10.0
+    bye_grace: float = 2.0
+    write: float = 10.0
+    teardown: float = 2.0
+
+    def __post_init__(self) -> None:
+        _check(self, whole=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what a peer can make us hold. Sizes in bytes, ages in seconds.
+
+    Attributes:
+        header_lines: Header lines of one RTSP message.
+        header_name: Length of one header's name.
+        header_value: Length of one header's value, after joining its folded lines.
+        message: One RTSP message without its body.
+        body: Body of one RTSP message.
+        garbage: Bytes that may be skipped while looking for the next frame or message.
+        garbage_time: Seconds that this may take.
+        sdp_media: Media of one description.
+        sdp_attributes: Attributes of one media.
+        sdp_line: Length of one line of a description.
+        video_access_unit: Size of one video access unit.
+        audio_access_unit: Size of one audio access unit.
+        nal_units: NAL units in one access unit.
+        access_unit_age: Seconds that an access unit may stay unfinished.
+        reorder_packets: Packets that wait for an earlier one.
+        queue_packets: Packets that one iterator may have waiting.
+        queue_memory: Bytes that one iterator may have waiting.
+        events: Events that one ``events()`` iterator may have waiting.
+        output: Bytes that may wait to be sent on the control connection.
+        authentication_attempts: Fresh tries after one challenge; one more when the nonce was stale or new.
+        server_requests: Requests of the server answered in one second.
+    """
+
+    header_lines: int = 128
+    header_name: int = 256
+    header_value: int = 8_192
+    message: int = 256 * 1024
+    body: int = 128 * 1024
+    garbage: int = 64 * 1024
+    garbage_time: float = 2.0
+    sdp_media: int = 64
+    sdp_attributes: int = 256
+    sdp_line: int = 16 * 1024
+    video_access_unit: int = 4 * 1024 * 1024
+    audio_access_unit: int = 64 * 1024
+    nal_units: int = 512
+    access_unit_age: float = 2.0
+    reorder_packets: int = 128
+    queue_packets: int = 8_192
+    queue_memory: int = 16 * 1024 * 1024
+    events: int = 1_024
+    output: int = 256 * 1024
+    authentication_attempts: int = 1
+    server_requests: int = 20
+
+    def __post_init__(self) -> None:
+        _check(self, whole=True)
