@@ -117,14 +117,19 @@ class Depacketizer(ABC):
     def _missing_before(self, packet: RtpPacket) -> int:
         """How many packets are missing between the last one pushed and this one.
 
-        A packet that begins anew, or lies behind the last one, has nothing missing before it.
+        A packet that lies behind the last one has nothing missing before it. A late one leaves
+        the next number expected as it is; one further behind begins anew.
         """
         sequence_number = packet.sequence_number
         expected = self._expected
-        self._expected = (sequence_number + 1) & 0xFFFF
+        following = (sequence_number + 1) & 0xFFFF
         if expected is None or packet.discontinuity:
+            self._expected = following
             return packet.lost
-        return max(difference_16(sequence_number, expected), 0)
+        missing = difference_16(sequence_number, expected)
+        if not -self.limits.reorder_packets <= missing < 0:
+            self._expected = following
+        return max(missing, 0)
 
 
 class Packetizer(ABC):

@@ -1,0 +1,1 @@
+"""What the user holds: ``connect()``, ``Session`` and its iterators; the protocol is elsewhere."""

@@ -1,0 +1,220 @@
+"""``connect()``: one budget, every fallback inside it, and a session or an error at its end.
+
+Layer:  client
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from rtspkit.client.driver import Driver
+from rtspkit.client.options import (
+    DEFAULT_USER_AGENT,
+    Backpressure,
+    ConnectOptions,
+    TransportName,
+    build_options,
+)
+from rtspkit.client.session import Session
+from rtspkit.client.transport_memory import remembered_transports
+from rtspkit.engine.events import TransportRejected
+from rtspkit.engine.handshake import Presentation, play, set_up
+from rtspkit.engine.selection import Selection
+from rtspkit.errors import DeadlineExceeded, RtspError, UnsupportedTransport
+from rtspkit.options import Limits, Timeouts
+
+__all__ = ["Connector", "connect"]
+
+
+class Connector:
+    """What ``connect()`` gives: await it, or enter it with ``async with``."""
+
+    def __init__(self, options: ConnectOptions, *, remember: bool) -> None:
+        self._options = options
+        self._remember = remember
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.aclose()
+
+    async def _open(self) -> Session:
+        options = self._options
+        if self._remember:
+            now = asyncio.get_running_loop().time()
+            server = (options.url.host, options.url.port)
+            kinds = remembered_transports.order(server, options.kinds, now)
+            options = replace(options, kinds=kinds)
+        session = Session(options)
+        attempt = _Attempt(options, session)
+        seconds = options.timeouts.connect
+        try:
+            async with asyncio.timeout(seconds):
+                await attempt.run()
+        except TimeoutError as error:
+            if isinstance(error, RtspError):
+                raise
+            raise DeadlineExceeded(
+                attempt.phase,
+                seconds,
+                message=f"{attempt.phase}: connect() was not done within {seconds:g} s",
+            ) from None
+        if self._remember and options.play:
+            now = asyncio.get_running_loop().time()
+            remembered_transports.remember(server, session.transport, now)
+        return session
+
+
+class _Attempt:
+    """One ``connect()`` on its way: a driver for each connection that it takes."""
+
+    def __init__(self, options: ConnectOptions, session: Session) -> None:
+        self._options = options
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self.phase = "connect"
+
+    async def run(self) -> None:
+        """Try the transports in order, each refusal on a fresh connection."""
+        kinds = self._options.kinds
+        while True:
+            driver = Driver(self._options, self._session)
+            try:
+                await self._try(driver, kinds)
+                return
+            except RtspError as error:
+                self.phase = driver.phase
+                following = self._following(error, kinds)
+                await self._leave(driver)
+                if not following:
+                    raise
+                self._rejected(kinds[0], following[0], str(error))
+                kinds = following
+            except BaseException:
+                self.phase = driver.phase
+                driver.hang_up()
+                raise
+
+    async def _try(self, driver: Driver, kinds: tuple[str, ...]) -> None:
+        options = self._options
+        await driver.open()
+        dialogue = set_up(
+            options.url.request_uri, kinds, options.streams, driver.note, options.limits
+        )
+        presentation: Presentation = await driver.run(dialogue)
+        for (kind, reason), following in zip(presentation.refusals, kinds[1:], strict=False):
+            self._rejected(kind, following, reason)
+        self._session._begin(driver, presentation)
+        if not options.play:
+            return
+        timeouts = options.timeouts
+        more = presentation.kind == "udp" and kinds[-1] != "udp"
+        driver.start(presentation, timeouts.first_packet if more else timeouts.first_packet_tcp)
+        played = await driver.run(play(presentation, driver.note))
+        driver.playback.inform(played)
+        if more:
+            driver.phase = "first packet"
+            await driver.first_media()
+        self._session._began_to_play()
+        if driver.machine.methods is None and driver.machine.lost is None:
+            driver.send_in_background("OPTIONS", presentation.uri)
+
+    def _following(self, error: RtspError, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """The transports that are left to try after this error; none when it is final."""
+        silent = isinstance(error, DeadlineExceeded) and error.phase == "first packet"
+        if isinstance(error, UnsupportedTransport) or silent:
+            return kinds[1:]
+        return ()
+
+    def _rejected(self, kind: str, following: str, reason: str) -> None:
+        event = TransportRejected(self._loop.time(), kind, following, reason)
+        self._session.on_event(event)
+
+    async def _leave(self, driver: Driver) -> None:
+        try:
+            async with asyncio.timeout(self._options.timeouts.teardown):
+                await driver.leave()
+        except TimeoutError:
+            return  # the server does not answer TEARDOWN; it was sent, and that must do
+        finally:
+            driver.hang_up()
+
+
+def connect(
+    url: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    transport: TransportName | Iterable[TransportName] = "auto",
+    streams: Selection = None,
+    timeouts: Timeouts | None = None,
+    retry: None = None,
+    limits: Limits | None = None,
+    reorder: float = 0.1,
+    backpressure: Backpressure = "drop_oldest",
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    user_agent: str = DEFAULT_USER_AGENT,
+    client_ports: tuple[int, int] | None = None,
+    play: bool = True,
+) -> Connector:
+    """Connect to a camera or server, set its streams up and begin to play.
+
+    Use it with ``async with``, which closes the session, or ``await`` it and call ``aclose()``.
+
+    Args:
+        url: ``rtsp://user:password@host:554/path``. ``rtspt://`` means TCP, ``rtspu://`` UDP.
+        username: Instead of the one in the URL.
+        password: Instead of the one in the URL.
+        transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent; remembered for this
+            server while the process runs. Or ``"udp"``, ``"tcp"``, or a sequence in order.
+        streams: Which streams to set up: a media (``"video"``), an encoding name (``"H264"``), an
+            index, several of them, or a predicate on ``Stream``. None takes all.
+        timeouts: Deadlines; ``Timeouts()`` by default.
+        retry: Only None: a lost connection raises ``ConnectionLost``.
+        limits: Bounds on what the peer can make us hold; ``Limits()`` by default.
+        reorder: Seconds that a packet waits for an earlier one; 0 lets none wait.
+        backpressure: What a full queue does: ``"drop_oldest"``, ``"drop_newest"``, or
+            ``"latest"``, which keeps one packet.
+        headers: Sent with every request.
+        user_agent: Some devices refuse requests without one.
+        client_ports: First and last UDP port that may be used.
+        play: Whether to send PLAY; else call ``session.play()``.
+
+    Raises:
+        LocalProtocolError: The URL or an option cannot be used. Raised at once.
+        RtspError: When awaited: no session could be had, within ``timeouts.connect``.
+    """
+    if retry is not None:
+        raise TypeError("retry can only be None in this version")
+    options = build_options(
+        url,
+        username,
+        password,
+        transport,
+        headers,
+        streams=streams,
+        timeouts=timeouts or Timeouts(),
+        limits=limits or Limits(),
+        reorder=reorder,
+        backpressure=backpressure,
+        user_agent=user_agent,
+        client_ports=client_ports,
+        play=play,
+    )
+    return Connector(options, remember=transport == "auto" and len(options.kinds) > 1)

@@ -1,0 +1,105 @@
+"""The options of ``connect()``, checked before anything is sent.
+
+Layer:  client
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from rtspkit.engine.selection import Selection
+from rtspkit.errors import LocalProtocolError
+from rtspkit.options import Limits, Timeouts
+from rtspkit.version import __version__
+from rtspkit.wire.credentials import Credentials
+from rtspkit.wire.url import RtspUrl, parse_url
+
+__all__ = ["Backpressure", "ConnectOptions", "TransportName", "transport_kinds"]
+
+TransportName = Literal["auto", "udp", "tcp"]
+Backpressure = Literal["drop_oldest", "drop_newest", "latest"]
+
+DEFAULT_USER_AGENT = f"rtspkit/{__version__}"
+KINDS = ("udp", "tcp")
+AUTO = ("udp", "tcp")
+SCHEME_KINDS = {"rtspt": ("tcp",), "rtspu": ("udp",)}
+SUPPORTED_SCHEMES = ("rtsp", "rtspt", "rtspu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectOptions:
+    """What ``connect()`` was asked for; its docstring tells the meanings."""
+
+    url: RtspUrl
+    credentials: Credentials | None
+    kinds: tuple[str, ...]
+    streams: Selection = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+    reorder: float = 0.1
+    backpressure: Backpressure = "drop_oldest"
+    headers: tuple[tuple[str, str], ...] = ()
+    user_agent: str = DEFAULT_USER_AGENT
+    client_ports: tuple[int, int] | None = None
+    play: bool = True
+
+    def __post_init__(self) -> None:
+        if self.backpressure not in get_args(Backpressure):
+            known = ", ".join(get_args(Backpressure))
+            raise LocalProtocolError(f"backpressure is one of {known}, not {self.backpressure!r}")
+        if not 0 <= self.reorder <= 10:
+            raise LocalProtocolError(f"reorder is 0 to 10 seconds, not {self.reorder!r}")
+        if self.client_ports is not None:
+            first, last = self.client_ports
+            if not 0 < first < last <= 65_535:
+                raise LocalProtocolError(f"client_ports are two of 1 to 65535, not {first}-{last}")
+
+
+def transport_kinds(transport: str | Iterable[str], scheme: str) -> tuple[str, ...]:
+    """The transports to try, in order.
+
+    Raises:
+        LocalProtocolError: One of them is not known.
+    """
+    wished = (transport,) if isinstance(transport, str) else tuple(transport)
+    if wished == ("auto",):
+        return SCHEME_KINDS.get(scheme, AUTO)
+    for kind in wished:
+        if kind not in KINDS:
+            raise LocalProtocolError(
+                f"transport is 'auto', 'udp', 'tcp' or a sequence of them, not {kind!r}"
+            )
+    if not wished:
+        raise LocalProtocolError("transport names nothing to try")
+    return tuple(dict.fromkeys(wished))
+
+
+def build_options(
+    url: str,
+    username: str | None,
+    password: str | None,
+    transport: str | Iterable[str],
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None,
+    **rest: object,
+) -> ConnectOptions:
+    """Read the URL and settle what depends on it."""
+    parsed = parse_url(url)
+    if parsed.scheme not in SUPPORTED_SCHEMES:
+        raise LocalProtocolError(
+            f"{parsed.scheme}:// is not supported by this version; use one of "
+            + ", ".join(f"{scheme}://" for scheme in SUPPORTED_SCHEMES),
+            phase="url",
+        )
+    name = parsed.username if username is None else username
+    secret = parsed.password if password is None else password
+    credentials = None if name is None and secret is None else Credentials(name or "", secret or "")
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return ConnectOptions(
+        url=parsed,
+        credentials=credentials,
+        kinds=transport_kinds(transport, parsed.scheme),
+        headers=tuple(pairs),
+        **rest,  # type: ignore[arg-type]  # connect() names and types every one of them
+    )

@@ -1,0 +1,374 @@
+"""An RTSP session as the user holds it.
+
+Layer:  client
+Rules
+- ``connect()`` makes it and has sent PLAY; ``async with`` or ``aclose()`` sends TEARDOWN.
+- Closing never raises and is idempotent; cancelled, it still lets go of everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+
+from rtspkit.client.driver import Driver
+from rtspkit.client.fanout import Fanout
+from rtspkit.client.iterators import (
+    AccessUnitIterator,
+    BatchIterator,
+    EventIterator,
+    PacketIterator,
+    PacketSource,
+    UnitCounters,
+    make_depacketizers,
+)
+from rtspkit.client.options import ConnectOptions
+from rtspkit.client.snapshot import session_stats
+from rtspkit.engine.events import (
+    Event,
+    SessionRestored,
+    StateChanged,
+)
+from rtspkit.engine.handshake import Played, Presentation, play, set_up_streams
+from rtspkit.engine.selection import Select, select_streams
+from rtspkit.engine.statistics import SessionStats
+from rtspkit.errors import ConnectionLost, LocalProtocolError, RtspError, StreamNotFound
+from rtspkit.net.clock import monotonic_clock
+from rtspkit.wire.header import Range, serialize_range
+from rtspkit.wire.rtp import RtpPacket
+from rtspkit.wire.sdp import SessionDescription
+from rtspkit.wire.stream import Stream
+from rtspkit.wire.url import RtspUrl
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A session with one server: several streams on one connection.
+
+    Attributes:
+        url: What it is connected to; prints without its password.
+    """
+
+    def __init__(self, options: ConnectOptions) -> None:
+        self.url: RtspUrl = options.url
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._now = monotonic_clock(self._loop)
+        self._driver: Driver | None = None
+        self._presentation: Presentation | None = None
+        self._state = "connecting"
+        self._fanout = Fanout(options.limits, options.backpressure)
+        self._unit_counters: list[dict[int, UnitCounters]] = []
+        self._played_at: float | None = None
+        self._closing = False
+        self._closed = asyncio.Event()
+        self._restoring: asyncio.Task[None] | None = None
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """``"connecting"``, ``"ready"``, ``"playing"``, ``"paused"``, ``"ended"``, ``"lost"`` or
+        ``"closed"``."""
+        return self._state
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams that were set up, in the order of the description."""
+        return self._presentation.chosen if self._presentation is not None else ()
+
+    @property
+    def description(self) -> SessionDescription:
+        """The SDP of the presentation: every stream, also those that were not set up."""
+        return self._known_presentation().description
+
+    @property
+    def transport(self) -> str:
+        """``"udp"`` or ``"tcp"``."""
+        return self._known_presentation().kind
+
+    @property
+    def server(self) -> str | None:
+        """The server's name for itself, or None."""
+        return self._known_driver().machine.server
+
+    @property
+    def authentication(self) -> str | None:
+        """``"basic"``, ``"digest"``, or None when the server asked for nothing."""
+        return self._known_driver().machine.authenticator.scheme
+
+    @property
+    def session_timeout(self) -> float:
+        """Seconds after which the server drops a session that it hears nothing of."""
+        return self._known_driver().machine.keepalive.timeout
+
+    def stats(self) -> SessionStats:
+        """What was counted up to now."""
+        since = 0.0 if self._played_at is None else self._now() - self._played_at
+        return session_stats(
+            self._known_driver(),
+            self.streams,
+            self._unit_counters,
+            transport=self._presentation.kind if self._presentation else None,
+            duration=since,
+            played_at=self._played_at,
+            consumer_dropped=self._fanout.dropped,
+        )
+
+    # -- the doors out ---------------------------------------------------------------------------
+
+    def packets(self, *select: Select) -> PacketIterator:
+        """RTP packets, in the order of each stream, one at a time.
+
+        Args:
+            select: Media, encoding names, indices or streams; nothing takes all streams.
+
+        Returns:
+            An asynchronous iterator. It ends when its streams have ended.
+
+        Raises:
+            StreamNotFound: No stream that was set up is like ``select``.
+            RtspError: From the iteration: the session ended out of order.
+        """
+        source = self._new_source(select)
+        iterator = PacketIterator(source)
+        self._fanout.attach(iterator, source)
+        return iterator
+
+    def batches(self, *select: Select) -> BatchIterator:
+        """RTP packets as lists: all that has arrived since the last time. The faster door."""
+        source = self._new_source(select)
+        iterator = BatchIterator(source)
+        self._fanout.attach(iterator, source)
+        return iterator
+
+    def access_units(self, *select: Select) -> AccessUnitIterator:
+        """What a decoder takes: pictures, or the audio of one timestamp, one at a time.
+
+        Args:
+            select: As for ``packets``. Without it, streams of unknown encodings are left out.
+
+        Raises:
+            UnsupportedPayload: A selected stream, or every stream, is of an encoding that no
+                depacketizer is there for.
+        """
+        streams = self._select(select) if select else self.streams
+        makers = make_depacketizers(streams, self._options.limits, required=bool(select))
+        source = self._fanout.new_source(tuple(s for s in streams if s.index in makers))
+        iterator = AccessUnitIterator(source, makers)
+        self._unit_counters.append(iterator.counters)
+        self._fanout.attach(iterator, source)
+        return iterator
+
+    def events(self) -> EventIterator:
+        """What happened in the session so far, and then what happens, one event at a time.
+
+        It ends after ``SessionEnded``, and never raises.
+        """
+        return self._fanout.events()
+
+    # -- RTSP's own methods ----------------------------------------------------------------------
+
+    async def play(
+        self,
+        range: str | Range | None = None,  # noqa: A002  # the header's name
+        *,
+        scale: float | None = None,
+        speed: float | None = None,
+    ) -> None:
+        """Begin to play, or go on after ``pause``.
+
+        Args:
+            range: Where to begin: ``"npt=10-"``, a ``Range``, or None to go on.
+            scale: 2 plays twice as fast, −1 backwards; the server may refuse.
+            speed: Delivery speed, as a factor.
+
+        Raises:
+            RtspError: The server refused, or is gone.
+
+        Source: RFC 2326 §10.5, §12.34, §12.35.
+        """
+        driver, presentation = self._live()
+        headers: list[tuple[str, str]] = []
+        if scale is not None:
+            headers.append(("Scale", f"{scale:g}"))
+        if speed is not None:
+            headers.append(("Speed", f"{speed:g}"))
+        text = serialize_range(range) if isinstance(range, Range) else range
+        driver.start(presentation, self._options.timeouts.first_packet_tcp)
+        played: Played = await driver.run(
+            play(presentation, driver.note, range_header=text, headers=tuple(headers))
+        )
+        driver.playback.inform(played)
+        self._set_state("playing")
+
+    async def pause(self) -> None:
+        """Stop the media and keep the session, which is kept alive.
+
+        Source: RFC 2326 §10.6.
+        """
+        driver, presentation = self._live()
+        await driver.ask("PAUSE", presentation.uri)
+        driver.playback.pause()
+        self._set_state("paused")
+
+    async def seek(self, npt: float) -> None:
+        """Go on playing at ``npt`` seconds of the presentation."""
+        await self.play(Range("npt", npt, None))
+
+    async def get_parameter(
+        self, body: bytes = b"", *, content_type: str = "text/parameters"
+    ) -> bytes:
+        """Ask for parameters; without a body, only whether the session is there.
+
+        Source: RFC 2326 §10.8.
+        """
+        return await self._parameters("GET_PARAMETER", body, content_type)
+
+    async def set_parameter(self, body: bytes, *, content_type: str = "text/parameters") -> bytes:
+        """Set parameters.
+
+        Source: RFC 2326 §10.9.
+        """
+        return await self._parameters("SET_PARAMETER", body, content_type)
+
+    async def _parameters(self, method: str, body: bytes, content_type: str) -> bytes:
+        driver, presentation = self._live()
+        headers = (("Content-Type", content_type),) if body else ()
+        return (await driver.ask(method, presentation.uri, headers, body)).body
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Send TEARDOWN and let go of everything, within ``timeouts.teardown``.
+
+        Iterators that still wait end. Never raises; may be called again, and by several tasks.
+        """
+        if self._closing:
+            await self._closed.wait()
+            return
+        self._closing = True
+        try:
+            await self._stop_restoring()
+            if self._driver is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._options.timeouts.teardown):
+                        await self._driver.leave()
+        finally:
+            if self._driver is not None:
+                self._driver.hang_up()
+            self._set_state("closed")
+            self._fanout.end(None, self._now())
+            self._closed.set()
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Session {self.url} {self._state}>"
+
+    # -- called by the driver --------------------------------------------------------------------
+
+    def on_packets(self, packets: list[RtpPacket]) -> None:
+        """Packets for every iterator."""
+        self._fanout.put_packets(packets)
+
+    def on_event(self, event: Event) -> None:
+        """Something happened."""
+        self._fanout.put_event(event)
+
+    def on_gone(self) -> None:
+        """The server has dropped our session: ask for it again, on the same connection."""
+        if self._state == "playing" and self._restoring is None and not self._closing:
+            self._restoring = self._loop.create_task(self._restore())
+
+    def on_end(self, error: RtspError | None) -> None:
+        """Nothing more will come from the driver."""
+        if self._restoring is not None and not self._restoring.done():
+            self._restoring.cancel()
+        if self._presentation is not None and not self._closing:
+            self._set_state("ended" if error is None else "lost")
+            self._fanout.end(error, self._now())
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _begin(self, driver: Driver, presentation: Presentation) -> None:
+        """A driver has set the presentation up."""
+        self._driver = driver
+        self._presentation = presentation
+        self._set_state("ready")
+
+    def _began_to_play(self) -> None:
+        self._played_at = self._now()
+        self._set_state("playing")
+
+    def _set_state(self, state: str) -> None:
+        if state != self._state:
+            before, self._state = self._state, state
+            self.on_event(StateChanged(self._now(), before, state))
+
+    async def _restore(self) -> None:
+        """SETUP and PLAY again after 454."""
+        driver, presentation = self._known_driver(), self._known_presentation()
+        began = self._now()
+        try:
+            async with asyncio.timeout(self._options.timeouts.connect):
+                await driver.run(
+                    set_up_streams(
+                        presentation.chosen, presentation.kind, driver.note, required=True
+                    )
+                )
+                driver.start(presentation, self._options.timeouts.first_packet_tcp)
+                driver.playback.inform(await driver.run(play(presentation, driver.note)))
+        except (RtspError, TimeoutError) as error:
+            lost = ConnectionLost(
+                f"the server dropped the session and did not give it again ({error})",
+                phase="streaming",
+            )
+            lost.__cause__ = error
+            driver.fail(lost)
+        else:
+            self.on_event(SessionRestored(self._now(), self._now() - began))
+        finally:
+            self._restoring = None
+
+    async def _stop_restoring(self) -> None:
+        task = self._restoring
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _new_source(self, select: tuple[Select, ...]) -> PacketSource:
+        return self._fanout.new_source(self._select(select) if select else None)
+
+    def _select(self, select: tuple[Select, ...]) -> tuple[Stream, ...]:
+        if not self.streams:
+            raise StreamNotFound("nothing is set up")
+        return select_streams(self.streams, select)
+
+    def _known_driver(self) -> Driver:
+        if self._driver is None:
+            raise LocalProtocolError("the session is not connected yet")
+        return self._driver
+
+    def _known_presentation(self) -> Presentation:
+        if self._presentation is None:
+            raise LocalProtocolError("the session is not connected yet")
+        return self._presentation
+
+    def _live(self) -> tuple[Driver, Presentation]:
+        if self._closing:
+            raise LocalProtocolError("the session is closed")
+        if self._fanout.error is not None:
+            raise self._fanout.error
+        return self._known_driver(), self._known_presentation()

@@ -1,0 +1,410 @@
+"""The control connection of one RTSP session: requests out, responses matched to them.
+
+Layer:  engine (no clock, chance or I/O: ``now`` and ``token`` come in)
+In:     receive_data(bytes, now), receive_eof(now), handle_deadline(now), request(…)
+Out:    data_to_send(), next_event(), ``deadline``; interleaved frames as a list
+Source: RFC 2326 §9.2 (order), §12.17 (CSeq), §12.37 (Session), A.1 (states, in ``state``)
+
+Facts the code leans on
+- Session identifiers change between responses on some devices: the newest one counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from rtspkit.engine.authentication import Authenticator
+from rtspkit.engine.events import KeepAliveChanged
+from rtspkit.engine.exchange import (
+    Answered,
+    ControlCounters,
+    ControlEvent,
+    Exchange,
+    Exchanges,
+    Failed,
+    Noted,
+    Outbox,
+    SessionGone,
+)
+from rtspkit.engine.keepalive import KeepAlive
+from rtspkit.engine.quirks import QuirkLog
+from rtspkit.engine.requested import ServerRequests
+from rtspkit.engine.state import State, check_allowed, next_state
+from rtspkit.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    LimitExceeded,
+    RemoteProtocolError,
+    RtspError,
+    response_error,
+)
+from rtspkit.options import Limits, Timeouts
+from rtspkit.wire.credentials import Credentials
+from rtspkit.wire.header import parse_public, parse_session
+from rtspkit.wire.message import (
+    Headers,
+    InterleavedFrame,
+    MessageReader,
+    Request,
+    Response,
+    Skipped,
+    serialize_request,
+    serialize_response,
+)
+from rtspkit.wire.url import RtspUrl
+
+__all__ = ["SessionMachine"]
+
+
+class SessionMachine:
+    """One control connection and the session on it.
+
+    Args:
+        url: The presentation.
+        credentials: None when there are none.
+        timeouts: ``response`` is the default deadline of an exchange.
+        limits: Bounds on what the peer can make us hold.
+        user_agent: Some devices refuse requests without one.
+        headers: Sent with every request.
+        token: Gives a fresh random text at each call, for Digest client nonces.
+
+    Attributes:
+        state: Where the session is, by the table of ``state``.
+        session_id: The newest identifier; None without a session.
+        server: The Server header, once seen.
+        methods: What the server advertises; None before it did.
+        keepalive: When we tell the server that we are here.
+        quirks: What the server did wrong so far.
+        counters: What went over the connection.
+    """
+
+    def __init__(
+        self,
+        url: RtspUrl,
+        *,
+        credentials: Credentials | None = None,
+        timeouts: Timeouts,
+        limits: Limits,
+        user_agent: str,
+        headers: Iterable[tuple[str, str]] = (),
+        token: Callable[[], str],
+    ) -> None:
+        self.url = url
+        self.timeouts = timeouts
+        self.limits = limits
+        self.state = State.INIT
+        self.session_id: str | None = None
+        self.session_uri = url.request_uri
+        self.server: str | None = None
+        self.methods: frozenset[str] | None = None
+        self.keepalive = KeepAlive()
+        self.authenticator = Authenticator(credentials, token=token, limits=limits)
+        self.quirks = QuirkLog()
+        self.counters = ControlCounters()
+        self.reader = MessageReader(limits=limits)
+        self.lost: RtspError | None = None
+        self._common = (("User-Agent", user_agent), *headers)
+        self._outbox = Outbox(limits.output)
+        self._events: deque[ControlEvent] = deque()
+        self._exchanges = Exchanges()
+        self._cseq = 0
+        self._requested = ServerRequests(limits.server_requests)
+        self._out_of_step_since: float | None = None
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        timeout: float | None = None,
+        now: float,
+        keepalive: bool = False,
+    ) -> Exchange:
+        """Send a request; its fate comes as ``Answered`` or ``Failed``.
+
+        Raises:
+            LocalProtocolError: The state does not have this method, or a field cannot be sent.
+            ConnectionLost: The connection is gone.
+        """
+        if self.lost is not None:
+            raise self.lost
+        check_allowed(self.state, method)
+        seconds = self.timeouts.response if timeout is None else timeout
+        exchange = Exchange(method, uri, tuple(headers), body, seconds, keepalive)
+        self._send(exchange, now)
+        return exchange
+
+    def _send(self, exchange: Exchange, now: float) -> None:
+        self._cseq += 1
+        headers = Headers([("CSeq", str(self._cseq)), *self._common])
+        authorization = self.authenticator.authorization(
+            exchange.method, exchange.uri, exchange.body
+        )
+        if authorization is not None:
+            headers.set("Authorization", authorization)
+            exchange.attempts += 1
+        if self.session_id is not None and exchange.method != "DESCRIBE":
+            headers.set("Session", self.session_id)
+            self.keepalive.activity(now)
+        for name, value in exchange.headers:
+            headers.set(name, value)
+        request = Request(exchange.method, exchange.uri, headers, exchange.body)
+        self._outbox.put(serialize_request(request))
+        exchange.cseq = self._cseq
+        exchange.deadline = now + exchange.timeout
+        self._exchanges.add(exchange)
+        self.counters.requests += 1
+
+    def give_up(self, exchange: Exchange) -> None:
+        """Nobody waits for this exchange any more; its response will be dropped."""
+        self._exchanges.give_up(exchange)
+
+    def send_frame(self, data: bytes) -> None:
+        """Queue an interleaved frame, already serialized.
+
+        Raises:
+            LimitExceeded: The peer takes nothing, and ``limits.output`` bytes wait already.
+        """
+        self._outbox.put(data)
+
+    # -- the five verbs ---------------------------------------------------------------------
+
+    def receive_data(self, data: memoryview, now: float) -> list[InterleavedFrame]:
+        """Take what arrived; gives the interleaved frames in it, whose payloads are views of it.
+
+        A peer that breaks the protocol past repair ends the connection: every open exchange
+        fails, and ``lost`` has the error.
+        """
+        frames: list[InterleavedFrame] = []
+        if self.lost is not None:
+            return frames
+        reader = self.reader
+        reader.receive_data(data)
+        try:
+            while events := reader.next_events():
+                for event in events:
+                    if isinstance(event, InterleavedFrame):
+                        frames.append(event)
+                    else:
+                        self._receive_message(event, now)
+        except RemoteProtocolError as error:
+            self._lose(error)
+        self._watch_garbage(now)
+        return frames
+
+    def receive_eof(self, now: float, cause: BaseException | None = None) -> None:
+        """The connection has ended."""
+        if self.lost is not None:
+            return
+        try:
+            self.reader.receive_eof()
+        except RemoteProtocolError as error:
+            self._lose(error)
+            return
+        why = f" ({cause})" if cause else ""
+        lost = ConnectionLost(f"the server closed the connection{why}", phase=self._phase)
+        lost.__cause__ = cause
+        self._lose(lost)
+
+    @property
+    def _phase(self) -> str:
+        """What a failure at this moment interrupts."""
+        waiting = next(iter(self._exchanges.open.values()), None)
+        return waiting.method.lower() if waiting else "streaming"
+
+    def data_to_send(self) -> bytes:
+        """What to write to the connection now; empty when there is nothing."""
+        return self._outbox.take()
+
+    def next_event(self) -> ControlEvent | None:
+        """What happened, oldest first; None when all is told."""
+        return self._events.popleft() if self._events else None
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``handle_deadline`` is to be called; None when nothing is waited for."""
+        times = [exchange.deadline for exchange in self._exchanges.open.values()]
+        if self.keepalive.deadline is not None:
+            times.append(self.keepalive.deadline)
+        if self._out_of_step_since is not None:
+            times.append(self._out_of_step_since + self.limits.garbage_time)
+        return min(times, default=None)
+
+    def handle_deadline(self, now: float) -> None:
+        """Fail what took too long, and send what is due."""
+        if self.lost is not None:
+            return
+        for exchange in self._exchanges.expire(now):
+            error = DeadlineExceeded(exchange.method.lower(), exchange.timeout)
+            self._fail(exchange, error, now)
+        self._watch_garbage(now)
+        self._keep_alive(now)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def note(self, identifier: str, now: float, detail: str = "") -> None:
+        """Record a deviation of the peer; told once."""
+        event = self.quirks.note(identifier, now, detail)
+        if event is not None:
+            self._events.append(Noted(event))
+
+    def _keep_alive(self, now: float) -> None:
+        before = self.keepalive.method
+        method = self.keepalive.due(now)
+        if method is None or self.lost is not None:
+            return
+        if before is not None and method != before:
+            self.note("keepalive-unanswered", now, before)
+            self._events.append(Noted(KeepAliveChanged(now, before, method, "not answered")))
+        self.request(method, self.session_uri, now=now, keepalive=True)
+
+    def _watch_garbage(self, now: float) -> None:
+        if not self.reader.resynchronizing:
+            self._out_of_step_since = None
+        elif self._out_of_step_since is None:
+            self._out_of_step_since = now
+        elif now >= self._out_of_step_since + self.limits.garbage_time and self.lost is None:
+            maximum = self.limits.garbage_time
+            self._lose(
+                LimitExceeded(
+                    "garbage_time", maximum, now - self._out_of_step_since, phase="streaming"
+                )
+            )
+
+    def _lose(self, error: RtspError) -> None:
+        """The connection is of no use any more; every open exchange fails with the reason."""
+        if error.phase is None:
+            error.phase = self._phase
+        self.lost = error
+        self._out_of_step_since = None
+        self.keepalive.stop()
+        for exchange in self._exchanges.take_all():
+            self._events.append(Failed(exchange, error))
+
+    def _receive_message(self, event: Request | Response | Skipped, now: float) -> None:
+        if isinstance(event, Skipped):
+            self.counters.skipped += event.size
+            self.note("garbage", now, f"{event.size} bytes: {event.reason}")
+            return
+        for identifier in event.deviations:
+            self.note(identifier, now)
+        if isinstance(event, Request):
+            self._receive_request(event, now)
+        else:
+            self._receive_response(event, now)
+
+    def _receive_request(self, request: Request, now: float) -> None:
+        self.counters.server_requests += 1
+        response, event = self._requested.answer(request, now)
+        if response is None or event is None:
+            self.note("server-request-flood", now)
+            return
+        self._outbox.put(serialize_response(response))
+        self._events.append(Noted(event))
+        if request.method == "TEARDOWN":
+            self._lose(ConnectionLost("the server tore the session down", phase="streaming"))
+
+    def _receive_response(self, response: Response, now: float) -> None:
+        self.counters.responses += 1
+        if response.status_code < 200:
+            return  # provisional: the final one follows, or the deadline
+        exchange, deviation = self._exchanges.match(response.cseq)
+        if deviation is not None:
+            self.note(deviation, now)
+        if exchange is None:
+            self.counters.unmatched += 1
+            return
+        self.server = response.headers.get("Server") or self.server
+        if response.status_code == 401:
+            self._receive_challenge(exchange, response, now)
+            return
+        if exchange.attempts:
+            self.authenticator.accepted()
+        if response.status_code >= 300:
+            error = response_error(
+                exchange.method,
+                response.status_code,
+                response.reason_phrase,
+                cseq=exchange.cseq,
+            )
+            self._fail(exchange, error, now)
+            return
+        self._accept(exchange, response, now)
+
+    def _receive_challenge(self, exchange: Exchange, response: Response, now: float) -> None:
+        values = response.headers.get_all("WWW-Authenticate")
+        try:
+            again = self.authenticator.challenged(values, attempts=exchange.attempts)
+            for identifier in self.authenticator.deviations:
+                self.note(identifier, now)
+            self.authenticator.deviations.clear()
+            if again:
+                self._send(exchange, now)
+                return
+        except RtspError as error:
+            self._fail(exchange, error, now)
+            return
+        reason = response.reason_phrase
+        self._fail(exchange, response_error(exchange.method, 401, reason, cseq=exchange.cseq), now)
+
+    def _accept(self, exchange: Exchange, response: Response, now: float) -> None:
+        method = exchange.method
+        public = response.headers.get_all("Public")
+        if public:
+            self.methods = parse_public(public)
+            self.keepalive.advertise(self.methods)
+        elif method == "OPTIONS":
+            self.note("public-missing", now)
+        if method == "TEARDOWN":
+            self.session_id = None
+            self.keepalive.stop()
+        elif method != "DESCRIBE":
+            self._learn_session(method, response, now)
+        self.state = next_state(self.state, method)
+        if exchange.keepalive:
+            self.keepalive.answer(method)
+        else:
+            self._events.append(Answered(exchange, response))
+
+    def _learn_session(self, method: str, response: Response, now: float) -> None:
+        value = response.headers.get("Session")
+        if value is None:
+            if method == "SETUP" and self.session_id is None:
+                self.note("session-missing", now)
+            return
+        try:
+            session = parse_session(value)
+        except RemoteProtocolError:
+            self.note("session-unreadable", now)
+            return
+        if method != "SETUP" and self.session_id is None:
+            return  # an answer in a session that we have left
+        if self.session_id is not None and session.id != self.session_id:
+            self.note("session-id-changed", now)
+        self.session_id = session.id
+        if method == "SETUP":
+            self.keepalive.start(now, session.timeout)
+
+    def _fail(self, exchange: Exchange, error: RtspError, now: float) -> None:
+        """An exchange failed; a keep-alive's failure is ours to handle."""
+        status = getattr(error, "status_code", None)
+        if status == 454:
+            self.session_id = None
+            self.state = State.INIT
+            self.keepalive.stop()
+            self._events.append(SessionGone())
+        if not exchange.keepalive:
+            self._events.append(Failed(exchange, error))
+            return
+        if status == 454:
+            return
+        before = exchange.method
+        unanswered = isinstance(error, DeadlineExceeded)
+        self.note("keepalive-unanswered" if unanswered else "keepalive-refused", now, before)
+        method = self.keepalive.refuse(before)
+        self._events.append(Noted(KeepAliveChanged(now, before, method or "reports", str(error))))

@@ -1,0 +1,256 @@
+"""A pair of UDP ports for one stream: RTP on the even one, RTCP on the next.
+
+Layer:  net
+In:     datagrams of the locked peer only, straight into a slab
+Out:    ``on_datagrams(views, now)`` for each of the two ports: read-only views, never written again
+Source: RFC 3550 §11 (even and odd port)
+
+Facts the code leans on
+- ``connect()`` on a UDP socket makes the kernel drop what others send. What they sent before it
+  is still in the queue, and is drained then: media flows after PLAY only.
+- A peer that did not name its ports is known by its address; the first datagram tells the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from rtspkit.errors import LocalProtocolError
+from rtspkit.net.clock import monotonic_clock
+
+__all__ = ["UdpPair", "UdpPort", "open_pair"]
+
+SLAB_SIZE = 256 * 1024  # bytes
+LARGEST_DATAGRAM = 65_535  # bytes
+DATAGRAMS_PER_WAKE_UP = 64
+RECEIVE_BUFFER = 2 * 1024 * 1024  # bytes asked of the kernel; it may give less
+PAIR_ATTEMPTS = 50
+
+OnDatagrams = Callable[[list[memoryview], float], None]
+
+
+class UdpPort:
+    """One bound UDP socket under the event loop.
+
+    Attributes:
+        port: Its number.
+        bytes_received: Since it was opened.
+        refused: Datagrams of other hosts than the peer, dropped.
+        errors: ICMP errors that came back; the peer may listen later.
+    """
+
+    def __init__(self, sock: socket.socket, on_datagrams: OnDatagrams) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now = monotonic_clock(self._loop)
+        self._sock: socket.socket | None = sock
+        self._on_datagrams = on_datagrams
+        self._slab = memoryview(bytearray(0))
+        self._used = 0
+        self._peer_host: str | None = None
+        self._connected = False
+        self._reading = False
+        self.port: int = sock.getsockname()[1]
+        self.bytes_received = 0
+        self.refused = 0
+        self.errors = 0
+
+    def start(self) -> None:
+        """Begin to read."""
+        if self._sock is not None and not self._reading:
+            self._loop.add_reader(self._sock, self._on_readable)
+            self._reading = True
+
+    def lock(self, host: str, port: int | None) -> None:
+        """Take datagrams of this peer only, and drop what others have sent so far."""
+        if self._sock is None:
+            return
+        self._drain()
+        self._peer_host = host
+        if port is not None:
+            self._sock.connect((host, port))
+            self._connected = True
+
+    def send(self, data: bytes) -> bool:
+        """Send to the peer; whether the kernel took it. Loss is normal for UDP."""
+        if self._sock is None or not self._connected:
+            return False
+        try:
+            self._sock.send(data)
+        except OSError:
+            self.errors += 1
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the socket; idempotent."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        if self._reading:
+            self._loop.remove_reader(sock)
+            self._reading = False
+        sock.close()
+
+    def _drain(self) -> None:
+        scratch = bytearray(1)
+        assert self._sock is not None
+        with contextlib.suppress(OSError):
+            while True:
+                self._sock.recv_into(scratch)
+
+    def _on_readable(self) -> None:
+        views: list[memoryview] = []
+        for _ in range(DATAGRAMS_PER_WAKE_UP):
+            view = self._receive_one()
+            if view is None:
+                break
+            if len(view):
+                views.append(view)
+        if views:
+            self._on_datagrams(views, self._now())
+
+    def _receive_one(self) -> memoryview | None:
+        """The next datagram; empty when one is to be passed over, None when there is none."""
+        sock = self._sock
+        if sock is None:
+            return None
+        if len(self._slab) - self._used < LARGEST_DATAGRAM:
+            self._slab = memoryview(bytearray(SLAB_SIZE))
+            self._used = 0
+        begin = self._used
+        try:
+            if self._connected:
+                size = sock.recv_into(self._slab[begin:])
+            else:
+                size, address = sock.recvfrom_into(self._slab[begin:])
+                if not self._latch(address):
+                    return self._slab[:0]
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            self.errors += 1  # an ICMP error of something we sent
+            return self._slab[:0]
+        self._used = begin + size
+        self.bytes_received += size
+        return self._slab[begin : begin + size].toreadonly()
+
+    def _latch(self, address: Any) -> bool:
+        """Whether the datagram is of the peer; its port is then the one we talk to."""
+        if self._peer_host is None or address[0] != self._peer_host:
+            self.refused += 1
+            return False
+        assert self._sock is not None
+        self._sock.connect(address)
+        self._connected = True
+        return True
+
+
+class UdpPair:
+    """The RTP and the RTCP port of one stream."""
+
+    def __init__(self, rtp: UdpPort, rtcp: UdpPort) -> None:
+        self.rtp = rtp
+        self.rtcp = rtcp
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The two port numbers, for the Transport header."""
+        return self.rtp.port, self.rtcp.port
+
+    @property
+    def bytes_received(self) -> int:
+        """On both ports."""
+        return self.rtp.bytes_received + self.rtcp.bytes_received
+
+    def lock(self, host: str, server_port: tuple[int, int] | None) -> None:
+        """Take datagrams of this peer only, and begin to read."""
+        rtp_port, rtcp_port = server_port or (None, None)
+        self.rtp.lock(host, rtp_port)
+        self.rtcp.lock(host, rtcp_port)
+        self.rtp.start()
+        self.rtcp.start()
+
+    def close(self) -> None:
+        """Close both; idempotent."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def open_pair(
+    local_host: str,
+    on_rtp: OnDatagrams,
+    on_rtcp: OnDatagrams,
+    *,
+    client_ports: tuple[int, int] | None = None,
+) -> UdpPair:
+    """Bind an even port and the one after it.
+
+    Args:
+        local_host: Numeric address to bind to: the control connection's own.
+        on_rtp: Takes what arrives on the even port.
+        on_rtcp: Takes what arrives on the odd one.
+        client_ports: First and last port that may be used; None leaves it to the system.
+
+    Raises:
+        LocalProtocolError: No pair is free in ``client_ports``.
+        OSError: The system gives no more sockets.
+    """
+    if client_ports is None:
+        return _open_any_pair(local_host, on_rtp, on_rtcp)
+    first, last = client_ports
+    for port in range(first + first % 2, last, 2):
+        pair = _try_pair(local_host, port, on_rtp, on_rtcp)
+        if pair is not None:
+            return pair
+    raise LocalProtocolError(f"no free pair of UDP ports in {first}-{last}", phase="setup")
+
+
+def _open_any_pair(local_host: str, on_rtp: OnDatagrams, on_rtcp: OnDatagrams) -> UdpPair:
+    """An even and odd pair where the system offers one, else any two ports (RFC 3550 §11)."""
+    for _ in range(PAIR_ATTEMPTS):
+        sock = _bind(local_host, 0)
+        port = sock.getsockname()[1]
+        if port % 2 == 0:
+            other = _try_bind(local_host, port + 1)
+            if other is not None:
+                return UdpPair(UdpPort(sock, on_rtp), UdpPort(other, on_rtcp))
+        sock.close()
+    first, second = _bind(local_host, 0), _bind(local_host, 0)
+    return UdpPair(UdpPort(first, on_rtp), UdpPort(second, on_rtcp))
+
+
+def _try_pair(
+    local_host: str, port: int, on_rtp: OnDatagrams, on_rtcp: OnDatagrams
+) -> UdpPair | None:
+    rtp = _try_bind(local_host, port)
+    if rtp is None:
+        return None
+    rtcp = _try_bind(local_host, port + 1)
+    if rtcp is None:
+        rtp.close()
+        return None
+    return UdpPair(UdpPort(rtp, on_rtp), UdpPort(rtcp, on_rtcp))
+
+
+def _try_bind(local_host: str, port: int) -> socket.socket | None:
+    try:
+        return _bind(local_host, port)
+    except (OSError, OverflowError):
+        return None
+
+
+def _bind(local_host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in local_host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.bind((local_host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

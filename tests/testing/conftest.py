@@ -1,0 +1,53 @@
+"""Both event loops for every test with I/O, and nothing left over after any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+sys.path.insert(0, str(Path(__file__).parent))  # for rtspkit_raw
+
+try:
+    import uvloop
+except ImportError:  # Windows
+    LOOPS = [asyncio.DefaultEventLoopPolicy]
+else:
+    LOOPS = [asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy]
+
+
+@pytest.fixture(params=LOOPS, ids=lambda loop: loop.__module__.partition(".")[0])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    return request.param()
+
+
+def open_sockets() -> set[str]:
+    """The sockets of this process, by the names the kernel gives them; empty elsewhere."""
+    found = set()
+    folder = Path("/proc/self/fd")
+    for entry in folder.iterdir() if folder.exists() else ():
+        try:
+            name = os.readlink(entry)
+        except OSError:  # the folder's own descriptor
+            continue
+        if name.startswith("socket:"):
+            found.add(name)
+    return found
+
+
+@pytest_asyncio.fixture
+async def clean() -> AsyncIterator[None]:
+    """Fails when a task, a socket or an unhandled exception is left over."""
+    loop = asyncio.get_running_loop()
+    failures: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    tasks, sockets = asyncio.all_tasks(), open_sockets()
+    yield
+    assert failures == []
+    assert asyncio.all_tasks() - tasks - {asyncio.current_task()} == set()
+    assert open_sockets() - sockets == set()
