@@ -1,14 +1,14 @@
 """Every exception raised on purpose, one tree; the class says who is to blame.
 
     RtspError
-    ├── LocalProtocolError          we were asked for what cannot be: a bad URL, option or order of calls
+    ├── LocalProtocolError          we were asked for what cannot be: bad URL, option, order
     │   └── StreamNotFound          the presentation has no stream like the one selected
     ├── RemoteProtocolError         what the peer sent is not the protocol
     │   ├── MalformedPacket         one RTP or RTCP packet
     │   └── LimitExceeded           the peer went past one of ``Limits``
     ├── ConnectError                no connection could be made; every cause is kept
     ├── ConnectionLost              there was a connection, now there is none
-    ├── DeadlineExceeded            also a TimeoutError; says which phase, and how many seconds it had
+    ├── DeadlineExceeded            also a TimeoutError; says which phase, and its seconds
     ├── ResponseError               the server understood, and answered 3xx, 4xx or 5xx
     │   ├── Unauthorized            401
     │   ├── Forbidden               403

@@ -80,7 +80,7 @@ class Limits:
         queue_memory: Bytes that one iterator may have waiting.
         events: Events that one ``events()`` iterator may have waiting.
         output: Bytes that may wait to be sent on the control connection.
-        authentication_attempts: Fresh tries after one challenge; one more when the nonce was stale or new.
+        authentication_attempts: Tries after one challenge; one more for a stale or new nonce.
         server_requests: Requests of the server answered in one second.
     """
 

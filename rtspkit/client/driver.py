@@ -17,6 +17,7 @@ import secrets
 from typing import Any
 
 from rtspkit.client.options import ConnectOptions
+from rtspkit.client.ports import MediaPorts
 from rtspkit.client.sink import Sink
 from rtspkit.engine.events import StreamSkipped
 from rtspkit.engine.exchange import Answered, Exchange, Failed, SessionGone
@@ -33,7 +34,6 @@ from rtspkit.engine.session import SessionMachine
 from rtspkit.errors import ConnectionLost, DeadlineExceeded, LimitExceeded, RtspError
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.net.tcp import TcpCircuit, open_circuit
-from rtspkit.net.udp import UdpPair, open_pair
 from rtspkit.wire.message import Response, serialize_frame
 from rtspkit.wire.rtp import RtpPacket
 
@@ -57,7 +57,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
         self._circuit: TcpCircuit | None = None
-        self._pairs: dict[int, UdpPair] = {}
+        self._ports = MediaPorts(self._on_rtp, self._on_rtcp, options.client_ports)
         self._waiting: dict[Exchange, asyncio.Future[Response]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -144,7 +144,8 @@ class Driver:
                     self.phase = step.method.lower()
                     answer = await self.ask(step.method, step.uri, step.headers, step.body)
                 elif isinstance(step, OpenPorts):
-                    answer = self._open_ports(step)
+                    assert self._circuit is not None
+                    answer = self._ports.open_pair(step.stream, self._circuit.local_host)
                 elif isinstance(step, Agreed):
                     self._agree(step)
                 elif isinstance(step, Refused):
@@ -157,28 +158,14 @@ class Driver:
         """Record a deviation that a dialogue met."""
         self.machine.note(identifier, self._now(), detail)
 
-    def _open_ports(self, step: OpenPorts) -> tuple[int, int]:
-        index = step.stream.index
-        if index not in self._pairs:
-            assert self._circuit is not None
-            self._pairs[index] = open_pair(
-                self._circuit.local_host,
-                lambda views, now: self._on_rtp(index, views, now),
-                lambda views, now: self._on_rtcp(index, views, now),
-                client_ports=self._options.client_ports,
-            )
-        return self._pairs[index].ports
-
     def _agree(self, step: Agreed) -> None:
         assert self._circuit is not None
         self.playback.add(step.stream, step.channels)
         if step.channels is not None:
             self.machine.reader.channels.update(step.channels)
-            pair = self._pairs.pop(step.stream.index, None)
-            if pair is not None:
-                pair.close()
+            self._ports.close_pair(step.stream)
         else:
-            self._pairs[step.stream.index].lock(self._circuit.peer_host, step.server_port)
+            self._ports.lock(step.stream, self._circuit.peer_host, step.server_port)
 
     # -- playing ------------------------------------------------------------------------------
 
@@ -247,8 +234,7 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for pair in self._pairs.values():
-            pair.close()
+        self._ports.close()
         if self._circuit is not None:
             self._circuit.write(self.machine.data_to_send())
             self._circuit.close()
@@ -259,7 +245,7 @@ class Driver:
     @property
     def foreign_datagrams(self) -> int:
         """Datagrams of others than the peer."""
-        return sum(pair.rtp.refused + pair.rtcp.refused for pair in self._pairs.values())
+        return self._ports.foreign_datagrams
 
     # -- called by the sockets and the timer --------------------------------------------------
 
@@ -349,10 +335,9 @@ class Driver:
 
     def _send_reports(self) -> None:
         for stream, data in self.playback.data_to_send():
-            pair = self._pairs.get(stream.index)
-            if pair is not None:
-                pair.rtcp.send(data)
-            elif stream.transport is not None and stream.transport.interleaved is not None:
+            if self._ports.send_report(stream, data):
+                continue
+            if stream.transport is not None and stream.transport.interleaved is not None:
                 self.machine.send_frame(serialize_frame(stream.transport.interleaved[1], data))
 
     def _deadline(self) -> float | None:

@@ -272,7 +272,6 @@ class StreamReceiver:
         self._candidate = None
         self._unknown_ssrc -= 1
         previous = self._ssrc
-        packets = self._hand_on(self._reorder.flush())
         self._lock(packet.ssrc)
         self._bytes += len(before) + len(packet)
         self._last_packet = now
@@ -281,7 +280,7 @@ class StreamReceiver:
             self._reception.receive(each.sequence_number, each.timestamp, each.arrival)
         if previous is not None:
             self.events.append(SourceChanged(now, self.stream, previous, packet.ssrc))
-            return packets + self._begin_anew(extended, [before, packet], now)
+            return self._begin_anew(extended, [before, packet], now)
         self._first_packet = before.arrival
         packets = self._reorder.push(extended, before, now)
         return self._hand_on(packets + self._reorder.push(extended + 1, packet, now))

@@ -4,9 +4,6 @@ Layer:  engine (no clock, chance or I/O: ``now`` and ``token`` come in)
 In:     receive_data(bytes, now), receive_eof(now), handle_deadline(now), request(…)
 Out:    data_to_send(), next_event(), ``deadline``; interleaved frames as a list
 Source: RFC 2326 §9.2 (order), §12.17 (CSeq), §12.37 (Session), A.1 (states, in ``state``)
-
-Facts the code leans on
-- Session identifiers change between responses on some devices: the newest one counts.
 """
 
 from __future__ import annotations
@@ -27,6 +24,7 @@ from rtspkit.engine.exchange import (
     Outbox,
     SessionGone,
 )
+from rtspkit.engine.identity import learn_session
 from rtspkit.engine.keepalive import KeepAlive
 from rtspkit.engine.quirks import QuirkLog
 from rtspkit.engine.requested import ServerRequests
@@ -41,7 +39,7 @@ from rtspkit.errors import (
 )
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Credentials
-from rtspkit.wire.header import parse_public, parse_session
+from rtspkit.wire.header import parse_public
 from rtspkit.wire.message import (
     Headers,
     InterleavedFrame,
@@ -364,31 +362,21 @@ class SessionMachine:
             self.session_id = None
             self.keepalive.stop()
         elif method != "DESCRIBE":
-            self._learn_session(method, response, now)
+            self._learn_session(exchange, response, now)
         self.state = next_state(self.state, method)
         if exchange.keepalive:
             self.keepalive.answer(method)
         else:
             self._events.append(Answered(exchange, response))
 
-    def _learn_session(self, method: str, response: Response, now: float) -> None:
-        value = response.headers.get("Session")
-        if value is None:
-            if method == "SETUP" and self.session_id is None:
-                self.note("session-missing", now)
-            return
-        try:
-            session = parse_session(value)
-        except RemoteProtocolError:
-            self.note("session-unreadable", now)
-            return
-        if method != "SETUP" and self.session_id is None:
-            return  # an answer in a session that we have left
-        if self.session_id is not None and session.id != self.session_id:
-            self.note("session-id-changed", now)
-        self.session_id = session.id
-        if method == "SETUP":
-            self.keepalive.start(now, session.timeout)
+    def _learn_session(self, exchange: Exchange, response: Response, now: float) -> None:
+        setting_up = exchange.method == "SETUP"
+        learnt = learn_session(response, self.session_id, setting_up=setting_up)
+        for identifier in learnt.deviations:
+            self.note(identifier, now)
+        self.session_id = learnt.session_id
+        if setting_up:
+            self.keepalive.start(now, learnt.timeout)
 
     def _fail(self, exchange: Exchange, error: RtspError, now: float) -> None:
         """An exchange failed; a keep-alive's failure is ours to handle."""

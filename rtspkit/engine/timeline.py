@@ -199,7 +199,7 @@ class Timeline:
     def _first_media_time(self, packet: RtpPacket, start: Start) -> float:
         if start.media_time is not None:
             return start.media_time
-        if start.rtptime is not None:
+        if start.rtptime is not None and (start.npt_start is not None or self._anchor is None):
             ahead = difference_32(packet.timestamp, start.rtptime)
             if abs(ahead) <= self._max_jump_ticks:
                 return (start.npt_start or 0.0) + ahead / self.clock_rate

@@ -233,7 +233,9 @@ class NalUnitDepacketizer(Depacketizer):
         self._timestamp = NONE
 
     def _deliver(self, unit: PendingUnit) -> None:
-        self.counters.incomplete_units += unit.damaged
+        # Without a slice, nothing but the marker says that this is all.
+        complete = not unit.damaged and (unit.slices > 0 or self._marked)
+        self.counters.incomplete_units += not complete
         unit.keyframe &= unit.slices > 0
         self._ready.append(
             AccessUnit(
@@ -245,7 +247,7 @@ class NalUnitDepacketizer(Depacketizer):
                 wall_source=self._wall_source,
                 arrival=self._arrival,
                 keyframe=unit.keyframe,
-                complete=not unit.damaged,
+                complete=complete,
                 lost=self._lost,
                 discontinuity=self._discontinuity,
                 parameter_sets_changed=self._sets.announce(),

@@ -106,23 +106,15 @@ class TestBatch:
     def scenario(self):
         views = [rtp(n) for n in (0, 1, 3, 2, 2, 4, 5)]
         views += [memoryview(b"\x00junk"), memoryview(sender_report(timestamp=0)), rtp(6, ssrc=9)]
-        views += [
-            rtp(7, payload_type=97),
-            rtp(8),
-            rtp(50, ssrc=8),
-            rtp(51, ssrc=8),
-            rtp(52, ssrc=8),
-        ]
-        views += [
-            rtp(30_000, ssrc=8),
-            rtp(30_001, ssrc=8),
-            rtp(30_004, ssrc=8),
-            rtp(30_002, ssrc=8),
-        ]
+        views += [rtp(7, payload_type=97), rtp(8)]
+        views += [rtp(n, ssrc=8) for n in (50, 51, 52)]
+        views += [rtp(9), rtp(10_000), rtp(53, ssrc=8)]
+        views += [rtp(n, ssrc=8) for n in (30_000, 30_001, 30_004, 30_002)]
         return views
 
     def test_a_batch_is_the_same_as_one_by_one(self):
         one, many = make(), make()
+        assert feed(one, [65_535]) == feed(many, [65_535]) == [65_535]
         singly = [packet for view in self.scenario() for packet in one.receive_rtp(view, 1.0)]
         batch = many.receive_rtp_batch(self.scenario(), 1.0)
         fields = "sequence_number", "media_time", "lost", "discontinuity", "wall_time", "arrival"
@@ -174,6 +166,13 @@ class TestSources:
         first, second = receiver.receive_rtp(rtp(51, ssrc=8, timestamp=10**9 + 900), 0.51)
         assert first.media_time == pytest.approx(0.5)
         assert second.media_time == pytest.approx(0.51)
+
+    def test_timestamps_of_the_new_source_a_few_seconds_off_are_not_followed(self):
+        receiver = make()
+        feed(receiver, range(11))
+        receiver.receive_rtp(rtp(50, ssrc=8, timestamp=5 * RATE), 0.2)
+        first, _ = receiver.receive_rtp(rtp(51, ssrc=8, timestamp=5 * RATE), 0.2)
+        assert first.media_time == pytest.approx(0.2)
 
     def test_what_waited_of_the_old_source_comes_first(self):
         receiver = make()
@@ -304,6 +303,11 @@ class TestPayloadTypes:
         assert feed(receiver, range(2)) == [0, 1]
         assert feed(receiver, range(2, 4), payload_type=13) == [2, 3]
         assert receiver.snapshot().unknown_payload_type == 2
+
+    def test_one_that_with_its_marker_looks_like_rtcp_is_taken_when_the_sdp_gives_it(self):
+        receiver = StreamReceiver(Stream(0, "video", "H264", 72, RATE))
+        assert receiver.receive_rtp(rtp(0, payload_type=72, ssrc=1, marker=True), 0.0)
+        assert feed(receiver, range(3, 6), payload_type=72, ssrc=2, marker=True) == [3, 4, 5]
 
     def test_without_one_in_the_sdp_any_will_do(self):
         receiver = StreamReceiver(Stream(0, "application", "", None, RATE))

@@ -158,7 +158,10 @@ class TestReportBlock:
         feed(reception, [3, 4])
         block = reception.report_block(2.0)
         assert (block.fraction_lost, block.packets_lost) == (0, 1)
-        assert reception.report_block(3.0).fraction_lost == 0
+        feed(reception, [5, 7])
+        block = reception.report_block(3.0)
+        assert (block.fraction_lost, block.packets_lost) == (256 // 3, 2)
+        assert reception.report_block(4.0).fraction_lost == 0
 
     def test_duplicates_make_lost_negative_and_the_fraction_zero(self, reception):
         feed(reception, [0, 0, 0])

@@ -159,6 +159,14 @@ class TestFlushAndRestart:
         assert push(reorder, 70_000) == [70_000 - 65_536]
         assert reorder.skipped == 1
 
+    def test_restart_may_go_back_and_forgets_what_was_above(self):
+        reorder = Reorder(128, 0.1)
+        for number in (400, 500):
+            push(reorder, number)
+        reorder.restart(10)
+        assert [push(reorder, n) for n in (10, 12, 11)] == [[10], [], [11, 12]]
+        assert (reorder.reordered, reorder.late, reorder.duplicates) == (1, 0, 0)
+
 
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.floats(0, 0.2)), max_size=120),

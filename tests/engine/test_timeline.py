@@ -124,6 +124,10 @@ class TestAnotherPlay:
         assert not old.discontinuity
         assert stamp(timeline, 500 * RATE, 5.2, sequence_number=200).media_time == 30.0
 
+    def test_an_rtptime_without_a_place_does_not_send_it_back(self, timeline):
+        timeline.start(Start(now=600.0, rtptime=77))
+        assert stamp(timeline, 77, 600.25).media_time == pytest.approx(1.25)
+
     def test_without_knowledge_it_goes_on_where_it_was(self, timeline):
         timeline.start(Start(now=600.0))
         assert stamp(timeline, 77, 600.25).media_time == pytest.approx(1.25)

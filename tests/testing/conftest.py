@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parent))  # for rtspkit_raw
@@ -16,14 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))  # for rtspkit_raw
 try:
     import uvloop
 except ImportError:  # Windows
-    LOOPS = [asyncio.DefaultEventLoopPolicy]
+    LOOPS = {"asyncio": asyncio.new_event_loop}
 else:
-    LOOPS = [asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy]
+    LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(params=LOOPS, ids=lambda loop: loop.__module__.partition(".")[0])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    return request.param()
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return LOOPS
 
 
 def open_sockets() -> set[str]:

@@ -1,0 +1,76 @@
+"""The UDP ports of one connection's streams.
+
+Layer:  client
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rtspkit.net.udp import UdpPair, open_pair
+from rtspkit.wire.stream import Stream
+
+__all__ = ["MediaPorts"]
+
+OnDatagrams = Callable[[int, list[memoryview], float], None]
+
+
+class MediaPorts:
+    """One pair of ports for each stream that comes over UDP.
+
+    Args:
+        on_rtp: Takes a stream's index, its RTP datagrams and their time of arrival.
+        on_rtcp: The same for RTCP.
+        client_ports: First and last port that may be used; None leaves it to the system.
+    """
+
+    def __init__(
+        self,
+        on_rtp: OnDatagrams,
+        on_rtcp: OnDatagrams,
+        client_ports: tuple[int, int] | None,
+    ) -> None:
+        self._on_rtp = on_rtp
+        self._on_rtcp = on_rtcp
+        self._client_ports = client_ports
+        self._pairs: dict[int, UdpPair] = {}
+
+    def open_pair(self, stream: Stream, local_host: str) -> tuple[int, int]:
+        """The ports for SETUP; those of an earlier SETUP are kept."""
+        index = stream.index
+        if index not in self._pairs:
+            self._pairs[index] = open_pair(
+                local_host,
+                lambda views, now: self._on_rtp(index, views, now),
+                lambda views, now: self._on_rtcp(index, views, now),
+                client_ports=self._client_ports,
+            )
+        return self._pairs[index].ports
+
+    def lock(self, stream: Stream, peer_host: str, server_port: tuple[int, int] | None) -> None:
+        """Take datagrams of the peer only, and begin to read."""
+        self._pairs[stream.index].lock(peer_host, server_port)
+
+    def send_report(self, stream: Stream, data: bytes) -> bool:
+        """Send RTCP; whether the stream has ports at all."""
+        pair = self._pairs.get(stream.index)
+        if pair is None:
+            return False
+        pair.rtcp.send(data)
+        return True
+
+    def close_pair(self, stream: Stream) -> None:
+        """The stream comes over TCP after all."""
+        pair = self._pairs.pop(stream.index, None)
+        if pair is not None:
+            pair.close()
+
+    def close(self) -> None:
+        """Close every socket; idempotent."""
+        for pair in self._pairs.values():
+            pair.close()
+
+    @property
+    def foreign_datagrams(self) -> int:
+        """Datagrams of others than the peer."""
+        return sum(pair.rtp.refused + pair.rtcp.refused for pair in self._pairs.values())
