@@ -233,15 +233,14 @@ def decode_config(text: str) -> tuple[bytes, AudioSpecificConfig] | None:
 
     Source: RFC 3640 §4.1.
     """
-    text = text.strip().strip('"')[:MAX_CONFIG]
-    for decode in (decode_hexadecimal, decode_base64):
-        data = decode(text)
-        if data:
-            try:
-                return data, parse_audio_specific_config(data)
-            except RemoteProtocolError:
-                continue
-    return None
+    text = text.strip().strip('"')
+    if len(text) > MAX_CONFIG:
+        return None
+    data = decode_hexadecimal(text) or decode_base64(text)
+    try:
+        return (data, parse_audio_specific_config(data)) if data else None
+    except RemoteProtocolError:
+        return None
 
 
 def make_config(sample_rate: int, channels: int) -> tuple[bytes, AudioSpecificConfig] | None:

@@ -63,7 +63,7 @@ def test_a_cut_vui_costs_the_frame_rate_only():
 
 
 def test_scaling_lists_and_an_order_count_of_type_1_are_skipped_over():
-    lists = "1" + "1" * 16 + "0" * 6 + "1" + "1" * 64 + "0"  # the first and the seventh, all flat
+    lists = "1" + "1" * 16 + "0" * 5 + "1" + "1" * 64 + "0"  # the first and the seventh, flat
     sps = bits(
         ue(0), ue(1), ue(0), ue(0), "0", "1", lists, ue(0),
         ue(1), "0", ue(3), ue(0), ue(2), ue(1), ue(1),

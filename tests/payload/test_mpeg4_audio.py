@@ -34,7 +34,8 @@ def bits(*fields):
         ("11b8", AudioSpecificConfig(2, 48_000, 8, 7)),
         ("118c", AudioSpecificConfig(2, 48_000, 1, 1, 960)),
         ("eb098800", AudioSpecificConfig(2, 24_000, 1, 1, 1024, 29, 48_000)),
-        ("139056e5a0", AudioSpecificConfig(2, 22_050, 2, 2, 1024, None, None)),
+        ("139056e5a0", AudioSpecificConfig(2, 22_050, 2, 2, 1024, 5, 44_100)),
+        ("139056e520", AudioSpecificConfig(2, 22_050, 2, 2)),
         ("131056e598", AudioSpecificConfig(2, 24_000, 2, 2, 1024, 5, 48_000)),
     ],
 )
@@ -142,9 +143,9 @@ def test_the_config_of_an_sdp_is_hexadecimal_or_wrongly_base64(text):
     assert decode_config(text) == (b"\x11\x90", AudioSpecificConfig(2, 48_000, 2, 2))
 
 
-@pytest.mark.parametrize("text", ["", "119", "????", "ffff", "1190" * 5_000 + "x", "١١٩٠"])
+@pytest.mark.parametrize("text", ["", "119", "????", "ffff", "1190" * 5_000, "١١٩٠"])
 def test_a_config_that_says_nothing_is_none(text):
-    assert decode_config(text) is None or text.startswith("1190")
+    assert decode_config(text) is None
 
 
 @given(st.text(max_size=40))

@@ -91,7 +91,7 @@ def test_exp_golomb_codes_are_read_by_the_table_of_the_standard(code, unsigned, 
 
 
 def test_the_longest_exp_golomb_code_is_read_and_a_longer_one_refused():
-    longest = (1 << 32).to_bytes(5, "big") + bytes(4)  # 7 zeros too many; 32 bits behind
+    longest = (1 << 32).to_bytes(9, "big")  # 7 bits, then 32 zeros, the 1 and 32 bits
     bits = BitReader(longest)
     bits.skip(7)
     assert bits.exp_golomb() == (1 << 32) - 1
