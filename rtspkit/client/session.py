@@ -201,8 +201,8 @@ class Session:
         played: Played = await driver.run(
             play(presentation, driver.note, range_header=text, headers=tuple(headers))
         )
-        driver.playback.inform(played)
-        self._set_state("playing")
+        driver.playback.inform(played, resumed=text is None and self._played_at is not None)
+        self._began_to_play()
 
     async def pause(self) -> None:
         """Stop the media and keep the session, which is kept alive.
@@ -309,7 +309,8 @@ class Session:
         self._set_state("ready")
 
     def _began_to_play(self) -> None:
-        self._played_at = self._now()
+        if self._played_at is None:
+            self._played_at = self._now()
         self._set_state("playing")
 
     def _set_state(self, state: str) -> None:
@@ -329,7 +330,8 @@ class Session:
                     )
                 )
                 driver.start(presentation, self._options.timeouts.first_packet_tcp)
-                driver.playback.inform(await driver.run(play(presentation, driver.note)))
+                played = await driver.run(play(presentation, driver.note))
+                driver.playback.inform(played, resumed=True)
         except (RtspError, TimeoutError) as error:
             lost = ConnectionLost(
                 f"the server dropped the session and did not give it again ({error})",

@@ -117,12 +117,18 @@ class Playback:
         for reports in self._reports.values():
             reports.start(now)
 
-    def inform(self, played: Played) -> None:
-        """PLAY was answered."""
+    def inform(self, played: Played, *, resumed: bool = False) -> None:
+        """PLAY was answered.
+
+        Args:
+            played: What the response told.
+            resumed: Whether it only went on after a pause: time goes on too, whatever range a
+                live camera names.
+        """
         start = played.range.start if played.range is not None else None
         end = played.range.end if played.range is not None else None
         npt = played.range is not None and played.range.unit == "npt"
-        npt_start = start if npt and isinstance(start, float | int) else None
+        npt_start = start if npt and not resumed and isinstance(start, float | int) else None
         self._range_end = end if npt and isinstance(end, float | int) else None
         for index, receiver in self.receivers.items():
             entry = played.rtp_info.get(index)
@@ -163,16 +169,14 @@ class Playback:
                 packets += receiver.receive_rtp(frame.payload, now)
         if frames:
             self.liveness.media(now)
-        if packets:
-            self._received(packets)
+        self._received(packets)
         return packets
 
     def receive_rtp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTP port."""
         packets = self.receivers[index].receive_rtp_batch(views, now)
         self.liveness.media(now)
-        if packets:
-            self._received(packets)
+        self._received(packets)
         return packets
 
     def receive_rtcp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
@@ -182,20 +186,20 @@ class Playback:
         for view in views:
             packets += self._take_events(receiver, receiver.receive_rtcp(view, now))
         self.liveness.media(now)
-        if packets:
-            self._received(packets)
+        self._received(packets)
         return packets
 
     def _received(self, packets: list[RtpPacket]) -> None:
+        """Media takes back a farewell that came before it; then, what came beside the media."""
+        if self._farewells:
+            for packet in packets:
+                if packet.stream is not None:
+                    self._farewells.pop(packet.stream.index, None)
         for receiver in self.receivers.values():
             if receiver.events:
                 events = list(receiver.events)
                 receiver.events.clear()
                 self._take_events(receiver, events)
-        if self._farewells:
-            for packet in packets:
-                if packet.stream is not None:
-                    self._farewells.pop(packet.stream.index, None)
 
     def _take_events(
         self, receiver: StreamReceiver, events: Iterable[ReceiverEvent]

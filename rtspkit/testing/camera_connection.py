@@ -12,7 +12,7 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rtspkit.errors import ConnectionLost, RemoteProtocolError
 from rtspkit.testing.actions import Action, Exchange
@@ -77,8 +77,7 @@ class CameraConnection(asyncio.Protocol):
         self._answers: dict[int, asyncio.Future[Response]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop derives its own from nothing
         self.local = transport.get_extra_info("sockname") or self.local
         self.peer = transport.get_extra_info("peername") or self.peer
         self.camera.connected(self)

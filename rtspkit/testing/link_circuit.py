@@ -8,7 +8,7 @@ Out:    the same to the other side, late, slowly or not at all; ports in SETUP c
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rtspkit.testing.camera_connection import reset_on_close
 from rtspkit.testing.impairment import StreamLane
@@ -40,8 +40,7 @@ class _End(asyncio.Protocol):
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop derives its own from nothing
         self.peer = transport.get_extra_info("peername") or HOST
         self.local = transport.get_extra_info("sockname") or HOST
         self.circuit.made(self)

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this on
 
 from interop_media import read_pictures
 from interop_servers import (
+    PASSWORD,
+    USER,
     GstServer,
     VlcServer,
     gst_server,
@@ -32,9 +34,6 @@ from interop_servers import (
     write_gst_reference,
 )
 
-USER = "viewer"
-PASSWORD = "p@ss:w/o#rd?"
-ESCAPED_PASSWORD = "p%40ss%3Aw%2Fo%23rd%3F"
 CLIP_SECONDS = 90
 CLIP_PICTURES = 25 * 20  # of these the test keeps the source: no test looks later than 20 s
 

@@ -34,8 +34,15 @@ TONE = "audiotestsrc is-live=true wave=sine freq=440 volume=0.5"
 
 VIDEO = f"{SOURCE} is-live=true ! {PICTURE}"
 H264 = "x264enc tune=zerolatency speed-preset=veryfast key-int-max=12 bitrate=1000 b-adapt=false"
-H265 = "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=12 bitrate=1000"
+H265 = (
+    "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=12 bitrate=1000"
+    " ! rtph265pay name=pay0 pt=96 mtu=600 config-interval=-1"
+)
 AAC = f"{TONE} ! audio/x-raw,rate=48000,channels=1 ! avenc_aac bitrate=96000"
+PCMU = (
+    "samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1"
+    " ! mulawenc ! rtppcmupay name=pay0 pt=0"
+)
 
 H264_IN_BAND = (
     f"{VIDEO} ! {H264} option-string=sliced-threads=0"
@@ -57,12 +64,9 @@ MOUNTS = {  # path: (pipeline, protocols)
     "/h264-slices": (H264_SLICES, UDP | TCP),
     "/h264-udp": (H264_IN_BAND, UDP),
     "/h264-tcp": (H264_IN_BAND, TCP),
-    "/h265": (f"{VIDEO} ! {H265} ! rtph265pay name=pay0 pt=96 mtu=600 config-interval=-1", UDP | TCP),
-    "/pcmu": (
-        f"{TONE} samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1"
-        " ! mulawenc ! rtppcmupay name=pay0 pt=0",
-        UDP | TCP,
-    ),
+    "/h265": (f"{VIDEO} ! {H265}", UDP | TCP),
+    "/pcmu": (f"{TONE} {PCMU}", UDP | TCP),
+    "/pcmu-short": (f"{TONE} num-buffers=100 {PCMU}", UDP | TCP),
 }
 ELEMENTS = (
     *("videotestsrc", "audiotestsrc", "x264enc", "x265enc", "avenc_aac", "mulawenc"),

@@ -19,6 +19,9 @@ from typing import Any
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's python3-gi lives here, in no virtual environment
 SCRIPT = Path(__file__).with_name("gst_server.py")
 NOBODY = 65534
+USER = "viewer"
+PASSWORD = "p@ss:w/o#rd?"
+ESCAPED_PASSWORD = "p%40ss%3Aw%2Fo%23rd%3F"
 PATIENCE = 20.0  # seconds for a server to come up or to go
 
 

@@ -1,0 +1,506 @@
+"""Access units out of NAL units: where they begin and end, and what loss does to them.
+
+H.264 stands for both codecs here; what differs is in test_h264.py and test_h265.py.
+"""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtspkit.options import Limits
+from rtspkit.payload.h264 import H264Depacketizer, H264Packetizer
+from rtspkit.payload.nal import join_annex_b, split_annex_b
+from rtspkit.wire.rtp import WallClock, parse_rtp, serialize_rtp
+
+SPS = bytes.fromhex("6742c00cd901419f9f011000000300100000030320f142a480")
+OTHER_SPS = bytes.fromhex("67640028acd94078044fde022000007d20001d4c03e2c5b2c0")
+PPS = bytes.fromhex("68cb83cb20")
+SPROP = "Z0LADNkBQZ+fARAAAAMAEAAAAwMg8UKkgA==,aMuDyyA="
+AUD, MESSAGE, END_OF_SEQUENCE = b"\x09\x10", b"\x06\x05\x01\x00\x80", b"\x0a"
+# First slices (first_mb_in_slice 0) and slices that continue a picture.
+IDR, IDR_2 = b"\x65\x88\x01\x02", b"\x65\x02\x03\x04"
+P, P_2, P_3 = b"\x41\x9a\x05\x06", b"\x41\x02\x07\x08", b"\x41\x01\x07\x09"
+
+
+class Sender:
+    """Packets with running numbers; ``drop`` loses some."""
+
+    def __init__(self, depacketizer=None, *, first=65_533):
+        self.depacketizer = depacketizer or H264Depacketizer(90_000)
+        self.number = first
+        self.units = []
+
+    def send(self, payload, timestamp=0, marker=False, **fields):
+        packet = self.packet(payload, timestamp, marker, **fields)
+        given = self.depacketizer.push(packet)
+        self.units += given
+        return given
+
+    def packet(self, payload, timestamp=0, marker=False, **fields):
+        packet = parse_rtp(
+            serialize_rtp(
+                payload,
+                payload_type=96,
+                sequence_number=self.number & 0xFFFF,
+                timestamp=timestamp,
+                ssrc=1,
+                marker=marker,
+            )
+        )
+        self.number += 1
+        for name, value in fields.items():
+            setattr(packet, name, value)
+        return packet
+
+    def drop(self, count=1):
+        self.number += count
+
+    def flush(self):
+        given = self.depacketizer.flush()
+        self.units += given
+        return given
+
+
+def nal_units(unit):
+    return split_annex_b(unit.data)
+
+
+def fragments(nal_unit, count=3):
+    """FU-A payloads of one NAL unit."""
+    body = nal_unit[1:]
+    size = -(-len(body) // count)
+    pieces = [body[i : i + size] for i in range(0, len(body), size)]
+    made = []
+    for index, piece in enumerate(pieces):
+        flags = 0x80 * (index == 0) | 0x40 * (index == len(pieces) - 1)
+        made.append(bytes((nal_unit[0] & 0xE0 | 28, flags | nal_unit[0] & 0x1F)) + piece)
+    return made
+
+
+def test_a_marker_behind_a_slice_gives_the_unit_at_once():
+    sender = Sender()
+    assert sender.send(SPS) == sender.send(PPS) == []
+    (unit,) = sender.send(IDR, marker=True)
+    assert unit.data == join_annex_b([SPS, PPS, IDR])
+    assert unit.keyframe
+    assert unit.complete
+    assert type(unit.data) is bytes
+    (unit,) = sender.send(P, 3000, marker=True)
+    assert (unit.data, unit.keyframe) == (join_annex_b([P]), False)
+
+
+def test_what_the_session_knows_of_the_packets_is_on_the_unit():
+    sender = Sender()
+    clock = WallClock(media_time=1.0, wall=1000.0, source="sr")
+    stream = object()
+    sender.send(P, media_time=1.5, arrival=7.0, wall_clock=clock, stream=stream)
+    (unit,) = sender.send(P_2, media_time=1.5, arrival=7.25, marker=True)
+    assert (unit.media_time, unit.arrival, unit.stream) == (1.5, 7.25, stream)
+    assert (unit.wall_time, unit.wall_source) == (1000.5, "sr")
+
+
+# Parameter sets (QUIRKS: only in the SDP, or only in band)
+
+
+def test_parameter_sets_only_in_sdp_begin_every_keyframe():
+    sender = Sender(H264Depacketizer(90_000, {"sprop-parameter-sets": SPROP}))
+    for timestamp in (0, 3000):
+        (unit,) = sender.send(IDR, timestamp, marker=True)
+        assert nal_units(unit) == [SPS, PPS, IDR]
+        assert not unit.parameter_sets_changed
+    assert sender.depacketizer.parameters.width == 320
+
+
+def test_parameter_sets_only_in_band_begin_keyframes_that_lack_them():
+    sender = Sender()
+    assert sender.depacketizer.parameters is None
+    sender.send(SPS)
+    sender.send(PPS)
+    (unit,) = sender.send(IDR, marker=True)
+    assert not unit.parameter_sets_changed
+    (unit,) = sender.send(IDR, 3000, marker=True)
+    assert nal_units(unit) == [SPS, PPS, IDR]
+    assert sender.depacketizer.parameter_sets == (SPS, PPS)
+
+
+def test_in_band_parameter_sets_win_over_the_sdp_and_the_change_is_told_once():
+    sender = Sender(H264Depacketizer(90_000, {"sprop-parameter-sets": SPROP}))
+    sender.send(OTHER_SPS)
+    sender.send(PPS)
+    (unit,) = sender.send(IDR, marker=True)
+    assert unit.parameter_sets_changed
+    assert nal_units(unit) == [OTHER_SPS, PPS, IDR]
+    assert sender.depacketizer.parameters.width == 1920
+    (unit,) = sender.send(IDR, 3000, marker=True)
+    assert nal_units(unit) == [OTHER_SPS, PPS, IDR]
+    assert not unit.parameter_sets_changed
+
+
+def test_a_change_inside_a_unit_that_is_dropped_is_told_with_the_next():
+    sender = Sender(H264Depacketizer(90_000, {"sprop-parameter-sets": SPROP}))
+    sender.send(OTHER_SPS)
+    sender.send(b"\x78\x00\xff\x01", marker=True)
+    (unit,) = sender.send(IDR, 3000, marker=True)
+    assert unit.parameter_sets_changed
+
+
+def test_parameter_sets_with_a_timestamp_of_their_own_belong_to_the_next_picture():
+    sender = Sender()
+    sender.send(SPS, 10, marker=True)
+    sender.send(PPS, 20, marker=True)
+    (unit,) = sender.send(IDR, 30, marker=True)
+    assert nal_units(unit) == [SPS, PPS, IDR]
+    assert unit.timestamp == 30
+
+
+# The marker (QUIRKS: never set, always set, or on SEI)
+
+
+def test_marker_never_set_units_end_where_the_timestamp_changes():
+    sender = Sender()
+    for timestamp in (0, 3000, 6000):
+        for payload in (P, P_2):
+            sender.send(payload, timestamp)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == [[P, P_2]] * 3
+    assert [unit.timestamp for unit in sender.units] == [0, 3000, 6000]
+    assert all(unit.complete for unit in sender.units)
+    assert "marker-missing" in sender.depacketizer.deviations
+
+
+def test_marker_always_set_does_not_shred_pictures_of_many_slices():
+    sender = Sender()
+    pictures = [[SPS, PPS, IDR, IDR_2], [P, P_2, P_3], [P, P_2, P_3], [P]]
+    for index, picture in enumerate(pictures):
+        for payload in picture:
+            sender.send(payload, 3000 * index, marker=True)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == pictures
+    assert all(unit.complete for unit in sender.units)
+    assert sender.depacketizer.deviations == ("marker-unreliable",)
+
+
+def test_marker_always_set_on_fragments_does_not_shred_pictures():
+    sender = Sender()
+    for index in range(3):
+        for nal_unit in (P + bytes(8) + b"\1", P_2 + bytes(8) + b"\1"):
+            for payload in fragments(nal_unit):
+                sender.send(payload, 3000 * index, marker=True)
+    sender.flush()
+    assert len(sender.units) == 3
+    assert all(unit.complete for unit in sender.units)
+
+
+def test_marker_found_to_lie_costs_one_picture_whose_rest_is_not_called_complete():
+    sender = Sender()
+    for index in range(3):
+        for payload in (P, P_2, P_3):
+            sender.send(payload, 3000 * index, marker=True)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == [[P], [P_2, P_3]] + [[P, P_2, P_3]] * 2
+    assert [unit.complete for unit in sender.units] == [True, False, True, True]
+
+
+def test_marker_on_every_nal_unit_is_found_out_too():
+    sender = Sender()
+    for index in range(3):
+        for nal_unit in (P + b"\1" * 8, P_2 + b"\1" * 8):
+            for payload in fragments(nal_unit):
+                sender.send(payload, 3000 * index, marker=bool(payload[1] & 0x40))
+    sender.flush()
+    assert [unit.timestamp for unit in sender.units] == [0, 0, 3000, 6000]
+    assert all(unit.complete for unit in sender.units[2:])
+
+
+def test_marker_on_sei_does_not_end_the_unit():
+    sender = Sender()
+    assert sender.send(MESSAGE, marker=True) == []
+    for payload in fragments(P + b"\1" * 8):
+        sender.send(payload, marker=bool(payload[1] & 0x40))
+    sender.send(MESSAGE, 3000, marker=True)
+    for payload in fragments(P + b"\1" * 8):
+        sender.send(payload, 3000, marker=bool(payload[1] & 0x40))
+    assert [len(nal_units(unit)) for unit in sender.units] == [2, 2]
+    assert all(unit.complete for unit in sender.units)
+
+
+def test_marker_on_a_nal_unit_behind_the_picture_makes_no_unit_of_its_own():
+    sender = Sender()
+    for timestamp in (0, 3000):
+        sender.send(P, timestamp, marker=True)
+        sender.send(END_OF_SEQUENCE, timestamp, marker=True)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == [[P], [P]]
+    assert "nal-unit-after-marker" in sender.depacketizer.deviations
+
+
+# Timestamps (QUIRKS: repeated)
+
+
+def test_repeated_timestamps_with_markers_are_pictures_of_their_own():
+    sender = Sender()
+    for _ in range(3):
+        sender.send(P)
+        sender.send(P_2, marker=True)
+    assert [nal_units(unit) for unit in sender.units] == [[P, P_2]] * 3
+    assert all(unit.complete for unit in sender.units)
+    assert "timestamp-repeated" in sender.depacketizer.deviations
+
+
+def test_repeated_timestamps_without_markers_are_parted_by_first_slices():
+    sender = Sender()
+    for _ in range(3):
+        sender.send(P)
+        sender.send(P_2)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == [[P, P_2]] * 3
+
+
+def test_an_access_unit_delimiter_begins_a_unit():
+    sender = Sender()
+    for payload in (AUD, P, AUD, P):
+        sender.send(payload)
+    sender.flush()
+    assert [nal_units(unit) for unit in sender.units] == [[AUD, P]] * 2
+
+
+def test_two_fields_under_one_honest_marker_are_one_unit():
+    sender = Sender()
+    sender.send(P)
+    sender.send(P_2, marker=True)
+    sender.send(P, 3000)
+    (unit,) = sender.send(P, 3000, marker=True)
+    assert nal_units(unit) == [P, P]
+
+
+# Sequence numbers (QUIRKS: two packets with one sequence number)
+
+
+def test_a_second_packet_with_the_same_sequence_number_is_left_out():
+    sender = Sender()
+    sender.send(P)
+    sender.drop(-1)
+    assert sender.send(P_3) == []
+    (unit,) = sender.send(P_2, marker=True)
+    assert nal_units(unit) == [P, P_2]
+    assert (unit.complete, unit.lost) == (True, 0)
+
+
+def test_a_late_packet_is_left_out_and_does_not_count_as_loss():
+    sender = Sender()
+    sender.send(P)
+    sender.drop(-3)
+    sender.send(P_3)
+    sender.drop(2)
+    (unit,) = sender.send(P_2, marker=True)
+    assert (nal_units(unit), unit.complete, unit.lost) == ([P, P_2], True, 0)
+
+
+def test_numbers_far_behind_begin_anew():
+    sender = Sender(first=5000)
+    sender.send(P, marker=True)
+    sender.number = 100
+    (unit,) = sender.send(P, 3000, marker=True)
+    assert (unit.complete, unit.lost) == (True, 0)
+    assert sender.send(P, 6000, marker=True)
+
+
+# Loss
+
+
+def test_a_fragmented_nal_unit_with_a_hole_is_left_out_of_its_unit():
+    sender = Sender()
+    sender.send(P)
+    first, _, last = fragments(P_2 + b"\1" * 8)
+    sender.send(first)
+    sender.drop()
+    (unit,) = sender.send(last, marker=True)
+    assert nal_units(unit) == [P]
+    assert (unit.complete, unit.lost) == (False, 1)
+    assert sender.depacketizer.counters.incomplete_units == 1
+
+
+def test_a_unit_of_which_nothing_is_left_is_dropped_and_its_loss_told_with_the_next():
+    sender = Sender()
+    sender.send(P, marker=True)
+    first, _, last = fragments(P + b"\1" * 8)
+    sender.send(first, 3000)
+    sender.drop(2)
+    assert sender.send(last, 3000, marker=True) == []
+    assert sender.depacketizer.counters.dropped_units == 1
+    (unit,) = sender.send(P, 6000, marker=True)
+    assert (unit.complete, unit.lost) == (True, 2)
+
+
+def test_a_gap_between_two_units_makes_both_incomplete():
+    sender = Sender()
+    sender.send(P)
+    sender.drop()
+    (before,) = sender.send(P, 3000)
+    (after,) = sender.send(P_2, 3000, marker=True)
+    assert (before.complete, before.lost) == (False, 1)
+    assert (after.complete, after.lost) == (False, 1)
+
+
+def test_a_delimiter_proves_that_nothing_is_missing_behind_a_gap():
+    sender = Sender()
+    sender.send(P, marker=True)
+    sender.drop()
+    sender.send(AUD, 6000)
+    (unit,) = sender.send(P, 6000, marker=True)
+    assert (unit.complete, unit.lost) == (True, 1)
+
+
+def test_parameter_sets_before_a_gap_stay_in_force_and_make_no_unit():
+    sender = Sender()
+    for payload in (SPS, PPS, MESSAGE):
+        sender.send(payload)
+    sender.drop()
+    (unit,) = sender.send(IDR, 3000, marker=True)
+    assert nal_units(unit) == [SPS, PPS, IDR]
+    assert not unit.complete
+
+
+def test_a_stream_that_begins_inside_a_picture_is_not_called_complete():
+    sender = Sender()
+    (unit,) = sender.send(P_2, marker=True)
+    assert (unit.complete, unit.lost) == (False, 0)
+    sender = Sender()
+    _, middle, last = fragments(P + b"\1" * 8)
+    assert sender.send(middle) == sender.send(last, marker=True) == []
+    assert sender.depacketizer.counters.malformed == 0
+    assert sender.depacketizer.counters.dropped_units == 1
+
+
+def test_a_discontinuity_ends_the_open_unit_and_is_told_once():
+    sender = Sender()
+    sender.send(P)
+    sender.number = 7
+    (cut,) = sender.send(IDR, 90, discontinuity=True)
+    assert (cut.complete, cut.discontinuity) == (False, False)
+    (unit,) = sender.send(IDR_2, 90, marker=True)
+    assert (unit.complete, unit.discontinuity) == (True, True)
+    (unit,) = sender.send(P, 180, marker=True)
+    assert not unit.discontinuity
+
+
+def test_flush_gives_what_is_waiting_and_begins_anew():
+    sender = Sender()
+    sender.send(P)
+    (unit,) = sender.flush()
+    assert (nal_units(unit), unit.complete) == ([P], True)
+    assert sender.flush() == []
+    sender.number = 30_000
+    (unit,) = sender.send(P, marker=True)
+    assert (unit.complete, unit.lost) == (True, 0)
+
+
+def test_flush_without_the_marker_of_an_honest_sender_is_not_complete():
+    sender = Sender()
+    sender.send(P)
+    sender.send(P_2, marker=True)
+    sender.send(P, 3000)
+    (unit,) = sender.flush()
+    assert not unit.complete
+
+
+def test_flush_gives_parameter_sets_that_no_picture_followed():
+    sender = Sender()
+    sender.send(SPS)
+    sender.send(PPS, marker=True)
+    (unit,) = sender.flush()
+    assert (nal_units(unit), unit.keyframe, unit.complete) == ([SPS, PPS], False, True)
+    sender.send(SPS, 9000)
+    (unit,) = sender.flush()
+    assert not unit.complete
+
+
+def test_an_empty_payload_is_counted_and_costs_nothing():
+    sender = Sender()
+    sender.send(P)
+    sender.send(b"")
+    (unit,) = sender.send(P_2, marker=True)
+    assert (nal_units(unit), unit.complete) == ([P, P_2], True)
+    assert sender.depacketizer.counters.malformed == 1
+    assert sender.depacketizer.deviations == ("payload-empty",)
+
+
+def test_the_memory_of_packets_is_free_when_push_returns():
+    sender = Sender()
+    memory = bytearray(
+        serialize_rtp(
+            fragments(P + b"\1" * 20)[0],
+            payload_type=96,
+            sequence_number=0,
+            timestamp=0,
+            ssrc=1,
+        )
+    )
+    packet = parse_rtp(memory)
+    before = bytes(memory)
+    sender.depacketizer.push(packet)
+    assert memory == before
+    del packet
+    memory.append(0)  # raises BufferError while any view of it is alive
+
+
+PICTURES = [[SPS, PPS, MESSAGE, IDR, IDR_2], [P, P_2], [AUD, P], [AUD, SPS, PPS, IDR], [P] * 1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    loss=st.floats(0, 0.5),
+    mtu=st.integers(28, 120),
+    marker=st.sampled_from(["honest", "never"]),
+)
+def test_no_loss_pattern_makes_a_complete_unit_of_what_is_not(seed, loss, mtu, marker):
+    chance = random.Random(seed)
+    packetizer = H264Packetizer(
+        payload_type=96, ssrc=1, sequence_number=65_500, max_packet_size=mtu
+    )
+    depacketizer = H264Depacketizer(90_000, {"sprop-parameter-sets": SPROP})
+    sent, units, lost = {}, [], 0
+    for index in range(30):
+        bodies = [
+            nal_unit + chance.randbytes(chance.randrange(60)).replace(b"\0", b"\1")
+            if nal_unit[0] & 0x1F in (1, 5)
+            else nal_unit
+            for nal_unit in PICTURES[index % len(PICTURES)]
+        ]
+        timestamp = index * 3000
+        sent[timestamp] = bodies
+        for number, data in enumerate(packetizer.push(join_annex_b(bodies), timestamp)):
+            if index + number and chance.random() < loss:
+                lost += 1
+                continue
+            packet = parse_rtp(data)
+            if marker == "never":
+                packet = parse_rtp(data[:1] + bytes((96,)) + data[2:])
+            units += depacketizer.push(packet)
+    units += depacketizer.flush()
+    for unit in units:
+        got = nal_units(unit)
+        want = [n for n in sent[unit.timestamp] if not (unit.keyframe and n == AUD)]
+        if unit.keyframe:
+            assert got[:2] == [SPS, PPS]
+            want = [SPS, PPS] + [n for n in want if n not in (SPS, PPS)]
+            got = [SPS, PPS] + [n for n in got if n not in (SPS, PPS)]
+        if unit.complete:
+            assert got == want
+        else:
+            assert lost
+            assert set(got) <= set(want) | {SPS, PPS, MESSAGE}
+    if not lost:
+        assert len(units) == 30
+
+
+@pytest.mark.parametrize("limit", ["video_access_unit", "nal_units"])
+def test_limits_of_the_caller_are_kept(limit):
+    sender = Sender(H264Depacketizer(90_000, limits=Limits(**{limit: 1})))
+    sender.send(P)
+    sender.send(P_2, marker=True)
+    assert sender.units == []
+    assert sender.depacketizer.counters.dropped_units == 1
