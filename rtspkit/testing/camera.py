@@ -78,9 +78,7 @@ class Camera(CameraCore):
 
     async def aclose(self) -> None:
         """Close everything and forget all sessions. Idempotent; never raises."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        listener, self._listener = self._listener, None
         for session in list(self.sessions.values()):
             session.close()
         for connection in list(self.connections):
@@ -90,6 +88,8 @@ class Camera(CameraCore):
             task.cancel()
         if waiting := tasks | self._owned:
             await asyncio.wait(waiting, timeout=CLOSING)
+        if listener is not None:
+            await listener.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()

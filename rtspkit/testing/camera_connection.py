@@ -69,6 +69,7 @@ class CameraConnection(asyncio.Protocol):
         self.requests = 0
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[Request] = deque()
+        self._ended = False  # the client sends nothing more
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -77,7 +78,7 @@ class CameraConnection(asyncio.Protocol):
         self._answers: dict[int, asyncio.Future[Response]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop derives its own from nothing
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has no base
         self.local = transport.get_extra_info("sockname") or self.local
         self.peer = transport.get_extra_info("peername") or self.peer
         self.camera.connected(self)
@@ -92,6 +93,10 @@ class CameraConnection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
         self.camera.disconnected(self)
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        return self._task is not None  # what was asked is still answered
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -116,7 +121,10 @@ class CameraConnection(asyncio.Protocol):
 
     def _take(self, request: Request) -> None:
         self.requests += 1
+        muted = self.camera.mute_control
         self.camera.record(request)
+        if muted:
+            return
         self._waiting.append(request)
         if len(self._waiting) >= MAX_WAITING and self._transport is not None:
             self._transport.pause_reading()
@@ -140,9 +148,10 @@ class CameraConnection(asyncio.Protocol):
             request = self._waiting.popleft()
             if not self._waiting and self._transport is not None and not self.closing:
                 self._transport.resume_reading()
-            if not self.camera.mute_control:
-                await self._exchange(request)
+            await self._exchange(request)
         self._task = None
+        if self._ended:
+            self.close()
 
     async def _exchange(self, request: Request) -> None:
         camera = self.camera

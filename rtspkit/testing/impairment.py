@@ -137,9 +137,10 @@ class DatagramLane:
             until = now + what.delay + HOLD
             self._held.append(_Held(data, overtaken_by, 0, until))
             return
-        self._enqueue(data, now, late)
-        if twice < what.duplicate and self._enqueue(data, now, late):
-            counters.duplicated += 1
+        if not self._enqueue(data, now, late):
+            return
+        if twice < what.duplicate and self._has_room(data):
+            counters.duplicated += self._enqueue(data, now, late)
         self._overtake(now)
 
     def due(self, now: float) -> list[bytes]:
@@ -171,13 +172,17 @@ class DatagramLane:
 
     def _release(self, held: _Held, now: float) -> None:
         self._held.remove(held)
-        self.counters.reordered += held.passed > 0
-        self._enqueue(held.data, now, 0.0)
+        if self._enqueue(held.data, now, 0.0):
+            self.counters.reordered += held.passed > 0
+
+    def _has_room(self, data: bytes) -> bool:
+        what = self.impairment
+        return not what.rate or self._queued + len(data) <= what.queue
 
     def _enqueue(self, data: bytes, now: float, late: float) -> bool:
         """Put a packet on the line; False when there is no room for it."""
         what = self.impairment
-        if what.rate and self._queued + len(data) > what.queue:
+        if not self._has_room(data):
             self.counters.dropped += 1
             self.counters.overflowed += 1
             return False

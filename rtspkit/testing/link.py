@@ -97,9 +97,7 @@ class Link:
 
     async def aclose(self) -> None:
         """Close everything. Idempotent; never raises."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        listener, self._listener = self._listener, None
         for circuit in list(self.circuits):
             circuit.close()
         tasks = set(self._tasks)
@@ -109,6 +107,8 @@ class Link:
             await asyncio.wait(waiting, timeout=CLOSING)
         for relay in self.relays:
             await relay.aclose()
+        if listener is not None:
+            await listener.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -36,11 +36,12 @@ class _End(asyncio.Protocol):
         self.local: Address = HOST
         self.writable = True
         self.ended = False  # nothing more comes from here
+        self.passed = False  # and the other end was told so
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop derives its own from nothing
+        self.transport = cast(asyncio.Transport, transport)
         self.peer = transport.get_extra_info("peername") or HOST
         self.local = transport.get_extra_info("sockname") or HOST
         self.circuit.made(self)
@@ -158,10 +159,21 @@ class LinkCircuit:
                 end.transport.pause_reading()
             else:
                 end.transport.resume_reading()
-        if end.ended and not lane.queued and not self.link.stalled and out.transport is not None:
-            out.transport.close()
+        if end.ended and not lane.queued and not self.link.stalled:
+            self._pass_end(end)
         elif ready and (deadline := lane.deadline) is not None:
             end.timer = loop.call_at(deadline, self.pump, end)
+
+    def _pass_end(self, end: _End) -> None:
+        """Nothing more comes from this end, and all of it was written: tell the other."""
+        out = self.other(end)
+        if end.closed.done() or (out.ended and not out.lane.queued):
+            for one in (self.client, self.server):
+                if one.transport is not None:
+                    one.transport.close()
+        elif out.transport is not None and not end.passed:
+            end.passed = True
+            out.transport.write_eof()
 
     def lost(self, end: _End) -> None:
         """One of the ends is gone: the other one goes when it has what is under way."""

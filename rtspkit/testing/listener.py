@@ -16,6 +16,7 @@ __all__ = ["LOOPBACK", "Listener"]
 LOOPBACK = ("127.0.0.1", "::1")
 ATTEMPTS = 16  # times that a port free on every address is looked for
 BACKLOG = 512
+TURNS = 16  # of the loop, for closing: uvloop closes its sockets in the next one
 
 
 class Listener:
@@ -26,8 +27,11 @@ class Listener:
         host: The first address, for URLs.
     """
 
-    def __init__(self, servers: list[asyncio.Server], host: str, port: int) -> None:
+    def __init__(
+        self, servers: list[asyncio.Server], sockets: list[socket.socket], host: str, port: int
+    ) -> None:
         self._servers = servers
+        self._sockets = sockets
         self.host = host
         self.port = port
 
@@ -61,18 +65,16 @@ class Listener:
             for one in sockets[len(servers) :]:
                 one.close()
             raise
-        return cls(servers, hosts[0], sockets[0].getsockname()[1])
+        return cls(servers, sockets, hosts[0], sockets[0].getsockname()[1])
 
-    @property
-    def authority(self) -> str:
-        """Host and port as URLs have them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    def close(self) -> None:
-        """Stop listening. Idempotent."""
+    async def aclose(self) -> None:
+        """Stop listening, and wait until the sockets are gone. Idempotent."""
         for server in self._servers:
             server.close()
+        for _ in range(TURNS):
+            if all(one.fileno() < 0 for one in self._sockets):
+                return
+            await asyncio.sleep(0)
 
 
 def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:

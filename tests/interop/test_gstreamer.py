@@ -24,7 +24,7 @@ from interop_servers import ESCAPED_PASSWORD, PASSWORD, USER, GstServer, gst_ser
 import rtspkit
 from rtspkit.engine.events import SessionRestored, TransportRejected
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.interop
 
 SIZE = 320 * 240 * 3 // 2  # bytes of one I420 picture
 PACKETS = 200

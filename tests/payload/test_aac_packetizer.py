@@ -43,7 +43,9 @@ def test_a_frame_that_cannot_be_told_is_refused(frame):
         packets(frame)
 
 
-@pytest.mark.parametrize("keywords", [{"size_length": 0}, {"size_length": 33}, {"index_length": -1}])
+@pytest.mark.parametrize(
+    "keywords", [{"size_length": 0}, {"size_length": 33}, {"index_length": -1}]
+)
 def test_header_sizes_that_cannot_be_are_refused(keywords):
     with pytest.raises(ValueError, match="size_length"):
         packets(b"frame", **keywords)

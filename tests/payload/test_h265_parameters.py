@@ -13,16 +13,11 @@ from rtspkit.payload.h265_parameters import (
     parse_sequence_parameter_set,
 )
 
-MAIN = (
-    "42010101600000030090000003000003003fa005020171f265959a4932bc05a020000003002000000301e1"
-)
+MAIN = "42010101600000030090000003000003003fa005020171f265959a4932bc05a020000003002000000301e1"
 SCALING_422 = (
-    "4201010408000003009d0800000300005db00280802d9f3b65959a49395e02d404080810000003001000000301"
-    "9080"
+    "4201010408000003009d0800000300005db00280802d9f3b65959a49395e02d4040808100000030010000003019080"
 )
-FULL_444 = (
-    "4201010408000003009e0800000300005a9000a2402e39e7cb2b349265780b4040000003004000000f02"
-)
+FULL_444 = "4201010408000003009e0800000300005a9000a2402e39e7cb2b349265780b4040000003004000000f02"
 VPS = "40010c01ffff01600000030090000003000003003f959809"
 PPS = "4401c172b44240"
 
@@ -114,9 +109,7 @@ def test_explicit_scaling_lists_are_skipped_over():
                 lists += "0" + ue(0)  # as the one before
                 continue
             lists += "1" + (ue(0) if size > 1 else "") + ue(0) * min(64, 1 << (4 + 2 * size))
-    nal_unit = sps(
-        HEAD + ue(0) * 3, BLOCKS, "11", lists, "00", "0", ue(0), "0", "00", "1", TIMING
-    )
+    nal_unit = sps(HEAD + ue(0) * 3, BLOCKS, "11", lists, "00", "0", ue(0), "0", "00", "1", TIMING)
     assert parse_sequence_parameter_set(nal_unit).frame_rate == 24
 
 

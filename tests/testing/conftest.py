@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -25,16 +26,18 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 def open_sockets() -> set[str]:
-    """The sockets of this process, by the names the kernel gives them; empty elsewhere."""
+    """The network sockets of this process, by the names the kernel gives them; Linux only."""
     found = set()
     folder = Path("/proc/self/fd")
-    for entry in folder.iterdir() if folder.exists() else ():
+    for entry in list(folder.iterdir()) if folder.exists() else ():
         try:
             name = os.readlink(entry)
         except OSError:  # the folder's own descriptor
             continue
         if name.startswith("socket:"):
-            found.add(name)
+            with socket.socket(fileno=os.dup(int(entry.name))) as one:
+                if one.family in (socket.AF_INET, socket.AF_INET6):  # not the loop's own pair
+                    found.add(name)
     return found
 
 
