@@ -3,19 +3,24 @@
 Layer:  client (moves bytes, times and events between ``engine`` and ``net``; decides nothing)
 Out:    packets to ``on_packets``, events to ``on_event``, the end to ``on_end``
 
-Facts the code leans on
-- A stalled loop runs timers late, and uvloop runs them before it reads sockets: a deadline that
-  is met late is looked at once more after the sockets have been read.
+Rules
+- A request may be given up, but not SETUP: its response tells of a session to be torn down.
+- An exception that nobody expects, met where the loop calls us, goes to the loop's handler and
+  ends the session: a defect must not turn into silence.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import math
 import os
 import random
 import secrets
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
 
+from rtspkit.client.alarm import Alarm
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.ports import MediaPorts
 from rtspkit.client.sink import Sink
@@ -26,8 +31,10 @@ from rtspkit.engine.handshake import (
     Ask,
     Dialogue,
     OpenPorts,
+    Played,
     Presentation,
     Refused,
+    play,
 )
 from rtspkit.engine.playback import Playback
 from rtspkit.engine.session import SessionMachine
@@ -39,8 +46,24 @@ from rtspkit.wire.rtp import RtpPacket
 
 __all__ = ["Driver"]
 
-LATE = 0.05  # seconds after its deadline that a timer counts as late
-READ_FIRST = 0.001  # seconds that the sockets are given then
+FROM_THE_START = "npt=0.000-"  # some devices refuse PLAY without a Range
+
+P = ParamSpec("P")
+
+
+def _guarded(method: Callable[Concatenate[Driver, P], None]) -> Callable[Concatenate[Driver, P], None]:
+    """Let a failure of what the loop calls end the session."""
+
+    @functools.wraps(method)
+    def call(driver: Driver, *args: P.args, **keywords: P.kwargs) -> None:
+        try:
+            method(driver, *args, **keywords)
+        except RtspError as error:
+            driver.fail(error)
+        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
+            driver.report(defect)
+
+    return call
 
 
 class Driver:
@@ -49,6 +72,11 @@ class Driver:
     Args:
         options: What the user asked for.
         sink: Where the results go.
+
+    Attributes:
+        phase: What it is doing.
+        ended: Whether the sink was told that nothing more will come.
+        error: Why; None when it was in order.
     """
 
     def __init__(self, options: ConnectOptions, sink: Sink) -> None:
@@ -59,12 +87,11 @@ class Driver:
         self._circuit: TcpCircuit | None = None
         self._ports = MediaPorts(self._on_rtp, self._on_rtcp, options.client_ports)
         self._waiting: dict[Exchange, asyncio.Future[Response]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._second_look = False
-        self._ended = False  # told to the sink; the connection may still serve TEARDOWN
+        self._unsettled: dict[Exchange, asyncio.Future[None]] = {}  # SETUPs that were cut short
+        self._alarm = Alarm(self._loop, self._now, self._deadline, self._ring)
         self._over = False  # closed
-        self._error: RtspError | None = None
+        self.ended = False  # told to the sink; the connection may still serve TEARDOWN
+        self.error: RtspError | None = None
         self._media_seen = self._loop.create_future()
         self.phase = "connect"
         self.machine = SessionMachine(
@@ -120,9 +147,16 @@ class Driver:
         try:
             self._pump()
             return await future
+        except asyncio.CancelledError:
+            if method == "SETUP" and future.cancelled():
+                self._unsettled[exchange] = self._loop.create_future()
+            raise
         finally:
             del self._waiting[exchange]
-            self.machine.give_up(exchange)
+            if exchange not in self._unsettled:
+                self.machine.give_up(exchange)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, also when a cancellation came in between
 
     def send_in_background(self, method: str, uri: str) -> None:
         """Send a request whose response only teaches the machine something."""
@@ -169,15 +203,52 @@ class Driver:
 
     # -- playing ------------------------------------------------------------------------------
 
-    def start(self, presentation: Presentation, first_packet: float) -> None:
-        """PLAY is about to be sent: from now on media may come, and silence is watched."""
+    async def play(
+        self,
+        presentation: Presentation,
+        first_packet: float,
+        *,
+        range_header: str | None = FROM_THE_START,
+        headers: tuple[tuple[str, str], ...] = (),
+        resumed: bool = False,
+    ) -> None:
+        """Send PLAY. Media may come before its response; silence is watched from there on.
+
+        Args:
+            presentation: What was set up.
+            first_packet: Seconds that the first packet may take after the response.
+            range_header: Where to begin; None to go on.
+            headers: More headers.
+            resumed: Whether time goes on where it stopped.
+
+        Raises:
+            RtspError: The server refused, or is gone; what played before plays on.
+        """
+        played_before = self.playback.liveness.deadline is not None
+        self.machine.session_uri = presentation.uri
+        self._watch(math.inf)
+        try:
+            dialogue = play(presentation, self.note, range_header=range_header, headers=headers)
+            played: Played = await self.run(dialogue)
+        except BaseException:
+            if played_before:
+                self._watch(self._options.timeouts.media_silence)
+            else:
+                self.playback.pause()
+            raise
+        if not self.ended:
+            if not self.playback.liveness.seen_media:
+                self._watch(first_packet)
+            self.playback.inform(played, resumed=resumed)
+
+    def _watch(self, first_packet: float) -> None:
+        """Watch over silence; the first packet may take so many seconds from now."""
         self.playback.start(
             self._now(),
             first_packet=first_packet,
             keepalive_interval=self.machine.keepalive.interval,
         )
-        self.machine.session_uri = presentation.uri
-        self._pump()
+        self._alarm.arm()
 
     async def first_media(self) -> None:
         """Wait for the first packet of any stream.
@@ -186,8 +257,8 @@ class Driver:
             RtspError: The driver ended before it.
         """
         await self._media_seen
-        if self._error is not None:
-            raise self._error
+        if self.error is not None and not self.playback.liveness.seen_media:
+            raise self.error
 
     async def leave(self) -> None:
         """Tell the server that we leave, wait for its answer, and close.
@@ -197,23 +268,37 @@ class Driver:
         self.phase = "teardown"
         try:
             self._say_goodbye()
+            if self._unsettled:
+                await asyncio.wait(list(self._unsettled.values()))
             if self.has_session:
                 await self.ask("TEARDOWN", self.machine.session_uri)
         except RtspError:
             pass  # gone, or without an answer: there is nobody left to take leave of
-        finally:
-            self.close()
+        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
+            self.report(defect)
+        except BaseException:
+            self.hang_up()
+            raise
+        self.close()
         if self._circuit is not None:
             await self._circuit.wait_closed()
 
+    @_guarded
     def hang_up(self) -> None:
         """Send TEARDOWN where there is a session, and close without waiting for the answer."""
         if self._over:
             return
-        self._say_goodbye()
-        if self.has_session:
-            self.send_in_background("TEARDOWN", self.machine.session_uri)
-        self.close()
+        try:
+            self._say_goodbye()
+            if self.has_session and self.machine.state is not State.INIT:
+                self.send_in_background("TEARDOWN", self.machine.session_uri)
+        finally:
+            self.close()
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a SETUP was cut short: its response may tell of a session."""
+        return bool(self._unsettled)
 
     @property
     def has_session(self) -> bool:
@@ -230,17 +315,16 @@ class Driver:
         """Let go of every socket and of the timer; idempotent, and never waits."""
         if self._over:
             return
-        self._over = self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._over = self.ended = True
+        self._alarm.cancel()
         self._ports.close()
         if self._circuit is not None:
             self._circuit.write(self.machine.data_to_send())
-            self._circuit.close()
+            self._circuit.close(self._options.timeouts.teardown)
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionLost("the session was closed", phase=self.phase))
+        self._settle_all()
 
     @property
     def foreign_datagrams(self) -> int:
@@ -249,50 +333,40 @@ class Driver:
 
     # -- called by the sockets and the timer --------------------------------------------------
 
+    @_guarded
     def _on_data(self, view: memoryview, now: float) -> None:
         frames = self.machine.receive_data(view, now)
         packets = self.playback.receive_frames(frames, now) if frames else []
         self.playback.liveness.control(now)
         self._hand_on(packets)
 
+    @_guarded
     def _on_lost(self, cause: BaseException | None) -> None:
         self.machine.receive_eof(self._now(), cause)
         self._pump()
 
+    @_guarded
     def _on_rtp(self, index: int, views: list[memoryview], now: float) -> None:
         self._hand_on(self.playback.receive_rtp(index, views, now))
 
+    @_guarded
     def _on_rtcp(self, index: int, views: list[memoryview], now: float) -> None:
         self._hand_on(self.playback.receive_rtcp(index, views, now))
 
     def _hand_on(self, packets: list[RtpPacket]) -> None:
-        if packets and not self._ended:
+        if packets and not self.ended:
             self._sink.on_packets(packets)
         if self.playback.liveness.seen_media and not self._media_seen.done():
             self._media_seen.set_result(None)
         self._pump()
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        now = self._now()
-        deadline = self._deadline()
-        if deadline is not None and now > deadline + LATE and not self._second_look:
-            self._second_look = True
-            self._timer_at = now + READ_FIRST
-            self._timer = self._loop.call_at(self._timer_at, self._on_timer)
-            return
-        self._second_look = False
+    @_guarded
+    def _ring(self, now: float) -> None:
         blocked = self._circuit.blocked_since if self._circuit else None
         if blocked is not None and now >= blocked + self._options.timeouts.write:
-            self._end(DeadlineExceeded("write", self._options.timeouts.write))
-            return
+            raise DeadlineExceeded("write", self._options.timeouts.write)
         self.machine.handle_deadline(now)
-        try:
-            packets = self.playback.handle_deadline(now)
-        except RtspError as error:
-            self._end(error)
-            return
-        self._hand_on(packets)
+        self._hand_on(self.playback.handle_deadline(now))
 
     # -- between them -------------------------------------------------------------------------
 
@@ -305,29 +379,34 @@ class Driver:
             self._sink.on_event(noted)
         if self._over:
             return
-        try:
-            self._send_reports()
-        except LimitExceeded as error:
-            self._end(error)
-            return
-        if self._circuit is not None:
-            self._circuit.write(machine.data_to_send())
+        self._send_reports()
+        self._write(machine.data_to_send())
         if machine.lost is not None:
             self._end(machine.lost)
-        elif self.playback.finished and not self._ended:
+        elif self.playback.finished and not self.ended:
             self._end(None)
         else:
-            self._set_timer()
+            self._alarm.arm()
+
+    def _write(self, data: bytes) -> None:
+        if not data or self._circuit is None:
+            return
+        waiting = self._circuit.waiting + len(data)
+        if waiting > self._options.limits.output:
+            raise LimitExceeded("output", self._options.limits.output, waiting, phase="write")
+        self._circuit.write(data)
 
     def _tell(self, event: object) -> None:
-        if isinstance(event, Answered):
+        if isinstance(event, Answered | Failed):
             future = self._waiting.get(event.exchange)
             if future is not None and not future.done():
-                future.set_result(event.response)
-        elif isinstance(event, Failed):
-            future = self._waiting.get(event.exchange)
-            if future is not None and not future.done():
-                future.set_exception(event.error)
+                if isinstance(event, Answered):
+                    future.set_result(event.response)
+                else:
+                    future.set_exception(event.error)
+            settled = self._unsettled.get(event.exchange)
+            if settled is not None and not settled.done():
+                settled.set_result(None)
         elif isinstance(event, SessionGone):
             self._sink.on_gone()
         else:
@@ -347,40 +426,47 @@ class Driver:
             times.append(blocked + self._options.timeouts.write)
         return min((t for t in times if t is not None), default=None)
 
-    def _set_timer(self) -> None:
-        """Arm the timer; one that fires too early arms itself again, which is cheap."""
-        deadline = self._deadline()
-        if deadline is None or self._over:
-            return
-        if self._timer is not None:
-            if self._timer_at <= deadline:
-                return
-            self._timer.cancel()
-        self._timer_at = deadline
-        self._timer = self._loop.call_at(deadline, self._on_timer)
+    # -- the end ------------------------------------------------------------------------------
 
     def fail(self, error: RtspError) -> None:
-        """End with this error: somebody else found that it is over."""
+        """End with this error: it is over, whoever found that."""
         self._end(error)
+
+    def report(self, defect: Exception) -> None:
+        """Give an exception that nobody expected to the loop's handler, and end."""
+        if self.ended:
+            return
+        error = RtspError(
+            f"a defect of rtspkit: {type(defect).__name__}; the loop's exception handler has it",
+            phase=self.phase,
+        )
+        error.__cause__ = defect
+        self._loop.call_exception_handler(
+            {"message": "a session of rtspkit met a defect", "exception": defect}
+        )
+        self._finish(error)
 
     def _end(self, error: RtspError | None) -> None:
         """The first failure, or the end in order: told once.
 
         With the connection still there, it stays for TEARDOWN until ``leave`` or ``hang_up``.
         """
-        if self._ended:
+        if self.ended:
             if self.machine.lost is not None:
                 self.close()
             return
         packets = self.playback.flush()
         if packets:
             self._sink.on_packets(packets)
-        self._ended = True
+        self._finish(error)
+
+    def _finish(self, error: RtspError | None) -> None:
+        self.ended, self.error = True, error
         self.playback.liveness.stop()
-        self._error = error
         if not self._media_seen.done():
             self._media_seen.set_result(None)
         if self.machine.lost is not None:
             self.close()
         self._sink.on_end(error)
-        self._set_timer()
+        if not self._over:
+            self._alarm.arm()

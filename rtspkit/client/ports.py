@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rtspkit.errors import LocalProtocolError, RemoteProtocolError
 from rtspkit.net.udp import UdpPair, open_pair
 from rtspkit.wire.stream import Stream
 
-__all__ = ["MediaPorts"]
+__all__ = ["NO_PORTS", "MediaPorts"]
+
+NO_PORTS = "udp ports"  # the phase of the error when we have none
 
 OnDatagrams = Callable[[int, list[memoryview], float], None]
 
@@ -36,20 +39,46 @@ class MediaPorts:
         self._pairs: dict[int, UdpPair] = {}
 
     def open_pair(self, stream: Stream, local_host: str) -> tuple[int, int]:
-        """The ports for SETUP; those of an earlier SETUP are kept."""
+        """The ports for SETUP; those of an earlier SETUP are kept.
+
+        Raises:
+            LocalProtocolError: There are none to be had; its phase is ``NO_PORTS``.
+        """
         index = stream.index
-        if index not in self._pairs:
+        if index in self._pairs:
+            return self._pairs[index].ports
+        try:
             self._pairs[index] = open_pair(
                 local_host,
                 lambda views, now: self._on_rtp(index, views, now),
                 lambda views, now: self._on_rtcp(index, views, now),
                 client_ports=self._client_ports,
             )
+        except OSError as error:
+            raise LocalProtocolError(
+                f"the system gives no UDP ports ({error.strerror or error}); "
+                "try transport='tcp'",
+                phase=NO_PORTS,
+            ) from error
+        except LocalProtocolError as error:
+            error.phase = NO_PORTS
+            raise
         return self._pairs[index].ports
 
     def lock(self, stream: Stream, peer_host: str, server_port: tuple[int, int] | None) -> None:
-        """Take datagrams of the peer only, and begin to read."""
-        self._pairs[stream.index].lock(peer_host, server_port)
+        """Take datagrams of the peer only, and begin to read.
+
+        Raises:
+            RemoteProtocolError: The system cannot send to the ports that the server named.
+        """
+        try:
+            self._pairs[stream.index].lock(peer_host, server_port)
+        except OSError as error:
+            raise RemoteProtocolError(
+                f"the server's UDP ports {server_port} are out of reach "
+                f"({error.strerror or error}); try transport='tcp'",
+                phase="setup",
+            ) from error
 
     def send_report(self, stream: Stream, data: bytes) -> bool:
         """Send RTCP; whether the stream has ports at all."""

@@ -6,9 +6,12 @@ Out:    ``deadline`` and the method to send then
 Source: RFC 2326 §12.37 (timeout, default 60 s), §10.8 (GET_PARAMETER as a test of liveness)
 
 Facts the code leans on
-- Servers advertise methods that they refuse, or never answer: a refusal changes the method and
-  never ends a session whose media flows.
-- A request in the session restarts the server's clock, whatever it asked for.
+- Servers advertise methods that they refuse, or never answer: that changes the method and never
+  ends a session whose media flows.
+- What a server refuses or ignores may not have restarted its clock: the next method follows at
+  once, so that all of them are tried before the timeout.
+- A server that never answers may listen all the same: a method that was not answered comes last,
+  and only one that was refused is never used again.
 
 Where we leave the design's figure
 - At least 1 s between two of them, but never more than half of the timeout: with a timeout of
@@ -44,28 +47,46 @@ class KeepAlive:
     Attributes:
         timeout: The session's timeout in seconds.
         sent: Keep-alives sent.
-        refused: Keep-alives refused or not answered.
+        refused: Times that a method was refused, or given up for want of an answer.
+        method: The method in use; None when every one was refused and only reports are left.
+        deadline: When the next one is due; None while there is no session, or no method is left.
     """
 
     def __init__(self) -> None:
         self.timeout = DEFAULT_SESSION_TIMEOUT
         self.sent = 0
         self.refused = 0
-        self._advertised: frozenset[str] | None = None
-        self._ruled_out: set[str] = set()
+        self.method: str | None = None
+        self.deadline: float | None = None
+        self._advertised: frozenset[str] = frozenset()
+        self._refused: set[str] = set()
+        self._unanswered: list[str] = []  # the one that had its turn longest ago comes first
+        self._answered: set[str] = set()
         self._last: float | None = None
-        self._waiting_for: str | None = None
+        self._waiting_for: str | None = None  # a method of which nothing is known yet
+        self._waiting_until = 0.0
+        self._at_once = False
+        self._settle()
 
-    @property
-    def method(self) -> str | None:
-        """The method in use; None when every one was refused and only reports are left."""
-        advertised = self._advertised or frozenset()
-        if "GET_PARAMETER" in advertised and "GET_PARAMETER" not in self._ruled_out:
-            return "GET_PARAMETER"
-        for method in ("OPTIONS", "SET_PARAMETER"):
-            if method not in self._ruled_out:
-                return method
-        return None
+    def _settle(self) -> None:
+        """Work out ``method`` and ``deadline``: they are looked at more often than they change."""
+        usable = [
+            method
+            for method in LADDER
+            if method not in self._refused
+            and (method != "GET_PARAMETER" or method in self._advertised)
+        ]
+        fresh = (method for method in usable if method not in self._unanswered)
+        again = (method for method in self._unanswered if method in usable)
+        self.method = next(fresh, None) or next(again, None)
+        if self._last is None or self.method is None:
+            self.deadline = None
+        elif self._at_once:
+            self.deadline = self._last
+        else:
+            self.deadline = self._last + self.interval
+            if self._waiting_for is not None:
+                self.deadline = min(self.deadline, self._waiting_until)
 
     @property
     def interval(self) -> float:
@@ -73,56 +94,87 @@ class KeepAlive:
         return keepalive_interval(self.timeout)
 
     @property
-    def deadline(self) -> float | None:
-        """When the next one is due; None while there is no session, or no method is left."""
-        if self._last is None or self.method is None:
-            return None
-        return self._last + self.interval
+    def patience(self) -> float:
+        """Seconds for the answer to a method that is new: there is time for two more after it."""
+        return (self.timeout - self.interval) / 3
 
     def advertise(self, methods: Iterable[str]) -> None:
         """Take the methods of a Public header."""
         self._advertised = frozenset(methods)
+        self._settle()
 
-    def start(self, now: float, timeout: float | None) -> None:
-        """A session exists, with this timeout in seconds; None when the server did not say."""
+    def learn(self, timeout: float | None) -> None:
+        """Take the timeout of a response, in seconds; None when it did not say."""
         if timeout is not None and timeout > 0:
             self.timeout = timeout
-        self._last = now
+            self._settle()
+
+    def start(self, now: float, timeout: float | None) -> None:
+        """A session exists since ``now``, with this timeout; None when the server did not say."""
+        self._last, self._waiting_for, self._at_once = now, None, False
+        self.learn(timeout)
+        self._settle()
 
     def stop(self) -> None:
         """The session is gone."""
-        self._last = None
-        self._waiting_for = None
+        self._last, self._waiting_for, self._at_once = None, None, False
+        self._settle()
 
     def activity(self, now: float) -> None:
-        """A request of any kind was sent in the session."""
-        if self._last is not None:
+        """The server has taken a request in the session that was sent at ``now``."""
+        if self._last is not None and now > self._last:
             self._last = now
+            self._settle()
 
     def due(self, now: float) -> str | None:
-        """The method to send now, or None; the one before, if unanswered, is given up."""
-        deadline = self.deadline
-        if deadline is None or now < deadline:
+        """The method to send now, or None; the one before, if new and unanswered, is given up."""
+        if self.deadline is None or now < self.deadline:
             return None
         if self._waiting_for is not None:
-            self.refuse(self._waiting_for)
+            self.unanswered(self._waiting_for)
         method = self.method
-        if method is None:
-            return None
-        self._waiting_for = method
+        assert method is not None
+        known = method in self._answered or method in self._unanswered
+        self._waiting_for = None if known else method
+        self._waiting_until = now + self.patience
         self._last = now
+        self._at_once = False
         self.sent += 1
+        self._settle()
         return method
 
     def answer(self, method: str) -> None:
-        """The server took it."""
+        """The server took a request of this method, in time or late, ours or the user's."""
+        self._answered.add(method)
+        if method in self._unanswered:
+            self._unanswered.remove(method)
         if self._waiting_for == method:
             self._waiting_for = None
+        self._settle()
+
+    def worked(self, method: str) -> bool:
+        """Whether the server has ever taken this method."""
+        return method in self._answered
+
+    def unanswered(self, method: str) -> str | None:
+        """The server let it go unanswered; gives the method used from now on."""
+        if method in self._unanswered:
+            self._unanswered.remove(method)
+        else:
+            self.refused += 1
+            self._at_once = self._last is not None
+        self._unanswered.append(method)
+        if self._waiting_for == method:
+            self._waiting_for = None
+        self._settle()
+        return self.method
 
     def refuse(self, method: str) -> str | None:
-        """The server refused it, or let it go unanswered; gives the method used from now on."""
+        """The server refused it; gives the method used from now on."""
         self.refused += 1
-        self._ruled_out.add(method)
+        self._refused.add(method)
+        self._at_once = self._last is not None
         if self._waiting_for == method:
             self._waiting_for = None
+        self._settle()
         return self.method

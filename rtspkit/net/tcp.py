@@ -23,7 +23,7 @@ from typing import cast
 from rtspkit.errors import ConnectError
 from rtspkit.net.clock import monotonic_clock
 
-__all__ = ["TcpCircuit", "open_circuit", "resolve"]
+__all__ = ["TcpCircuit", "numeric_host", "open_circuit", "resolve"]
 
 SLAB_SIZE = 256 * 1024  # bytes; holds some 200 packets
 SLAB_LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
@@ -60,6 +60,7 @@ class TcpCircuit(asyncio.BufferedProtocol):
         self._used = 0
         self._told = False
         self._paused_since: float | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self.peer_host = ""
         self.local_host = ""
         self.bytes_received = 0
@@ -71,8 +72,7 @@ class TcpCircuit(asyncio.BufferedProtocol):
         """The loop has the socket."""
         # uvloop's transports are no subclass of asyncio's, so it is a matter of words only
         self._transport = cast(asyncio.Transport, transport)
-        self.peer_host = str(transport.get_extra_info("peername")[0])
-        self.local_host = str(transport.get_extra_info("sockname")[0])
+        self._transport.set_write_buffer_limits(high=0)  # paused: the peer takes nothing
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """The rest of the slab, or a fresh slab when little is left."""
@@ -95,6 +95,9 @@ class TcpCircuit(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The loop has closed the socket."""
         self._transport = None
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
         if not self._closed.done():
             self._closed.set_result(None)
         if not self._told:
@@ -127,11 +130,23 @@ class TcpCircuit(asyncio.BufferedProtocol):
             self.bytes_sent += len(data)
             self._transport.write(data)
 
-    def close(self) -> None:
-        """Close after what was written is sent. ``on_lost`` will not be called."""
+    @property
+    def waiting(self) -> int:
+        """Bytes that were written and that the kernel has not taken."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def close(self, linger: float) -> None:
+        """Close after what was written is sent. ``on_lost`` will not be called.
+
+        Args:
+            linger: Seconds after which the rest is given up: the peer may take nothing.
+        """
         self._told = True
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is None:
+            return
+        self._transport.close()
+        if self.waiting and self._linger is None:
+            self._linger = self._loop.call_later(linger, self.abort)
 
     def abort(self) -> None:
         """Close now. ``on_lost`` will not be called."""
@@ -153,7 +168,12 @@ async def resolve(host: str, port: int) -> list[Address]:
     """
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:  # a numeric address needs no thread, which could not be cancelled
+            found = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
+        except (OSError, UnicodeError):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ConnectError(
             f"the host {host!r} is not known ({error})", causes=(error,), phase="resolve"
@@ -188,6 +208,13 @@ async def open_circuit(
     raise ConnectError(f"no connection to {shown}:{port} ({reasons})", causes=tuple(causes))
 
 
+def numeric_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """The host of a socket's address, with the scope of a link-local one: ``fe80::1%2``."""
+    if len(address) == 4 and address[3]:
+        return f"{address[0].partition('%')[0]}%{address[3]}"
+    return address[0]
+
+
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).lower()
@@ -216,6 +243,8 @@ async def _wrap(
     """Give the connected socket to the loop; it is closed whatever happens on the way."""
     circuit = TcpCircuit(on_data, on_lost)
     try:
+        circuit.peer_host = numeric_host(sock.getpeername())
+        circuit.local_host = numeric_host(sock.getsockname())
         await asyncio.get_running_loop().create_connection(lambda: circuit, sock=sock)
     except BaseException:
         circuit.abort()

@@ -6,21 +6,22 @@ Out:    ``on_datagrams(views, now)`` for each of the two ports: read-only views,
 Source: RFC 3550 §11 (even and odd port)
 
 Facts the code leans on
-- ``connect()`` on a UDP socket makes the kernel drop what others send. What they sent before it
-  is still in the queue, and is drained then: media flows after PLAY only.
+- ``connect()`` on a UDP socket makes the kernel drop what others send from then on. What they
+  sent before it is still in the queue: senders are looked at until the queue was empty once.
 - A peer that did not name its ports is known by its address; the first datagram tells the port.
+- Windows' own event loop cannot watch a socket: there, a task waits for each datagram.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from rtspkit.errors import LocalProtocolError
 from rtspkit.net.clock import monotonic_clock
+from rtspkit.net.tcp import numeric_host
 
 __all__ = ["UdpPair", "UdpPort", "open_pair"]
 
@@ -51,8 +52,11 @@ class UdpPort:
         self._slab = memoryview(bytearray(0))
         self._used = 0
         self._peer_host: str | None = None
-        self._connected = False
+        self._peer_port: int | None = None
+        self._connected = False  # the kernel drops what others send
+        self._trusted = False  # and nothing of theirs is in the queue any more
         self._reading = False
+        self._task: asyncio.Task[None] | None = None
         self.port: int = sock.getsockname()[1]
         self.bytes_received = 0
         self.refused = 0
@@ -60,16 +64,30 @@ class UdpPort:
 
     def start(self) -> None:
         """Begin to read."""
-        if self._sock is not None and not self._reading:
+        if self._sock is None or self._reading:
+            return
+        self._reading = True
+        try:
             self._loop.add_reader(self._sock, self._on_readable)
-            self._reading = True
+        except NotImplementedError:
+            self._task = self._loop.create_task(self._receive_each())
 
     def lock(self, host: str, port: int | None) -> None:
-        """Take datagrams of this peer only, and drop what others have sent so far."""
+        """Take datagrams of this peer only, also of those that have arrived already.
+
+        Args:
+            host: The peer's numeric address.
+            port: None when it did not name it: then the first datagram tells.
+
+        Raises:
+            OSError: The system does not reach the peer from this port.
+        """
         if self._sock is None:
             return
-        self._drain()
-        self._peer_host = host
+        if port is None and self._connected:
+            return  # a second SETUP: the port of the first one holds
+        self._peer_host, self._peer_port = host, port
+        self._trusted = False
         if port is not None:
             self._sock.connect((host, port))
             self._connected = True
@@ -90,17 +108,11 @@ class UdpPort:
         sock, self._sock = self._sock, None
         if sock is None:
             return
-        if self._reading:
+        if self._task is not None:
+            self._task.cancel()
+        elif self._reading:
             self._loop.remove_reader(sock)
-            self._reading = False
         sock.close()
-
-    def _drain(self) -> None:
-        scratch = bytearray(1)
-        assert self._sock is not None
-        with contextlib.suppress(OSError):
-            while True:
-                self._sock.recv_into(scratch)
 
     def _on_readable(self) -> None:
         views: list[memoryview] = []
@@ -113,37 +125,62 @@ class UdpPort:
         if views:
             self._on_datagrams(views, self._now())
 
+    async def _receive_each(self) -> None:
+        """What ``_on_readable`` does, for a loop without ``add_reader``."""
+        while (sock := self._sock) is not None:
+            room = self._room()
+            try:
+                size, address = await self._loop.sock_recvfrom_into(sock, room)
+            except OSError:
+                self.errors += 1
+                await asyncio.sleep(0)
+                continue
+            view = self._take(room, size, address)
+            if len(view):
+                self._on_datagrams([view], self._now())
+
+    def _room(self) -> memoryview:
+        """Memory for the next datagram, whatever its size."""
+        if len(self._slab) - self._used < LARGEST_DATAGRAM:
+            self._slab = memoryview(bytearray(SLAB_SIZE))
+            self._used = 0
+        return self._slab[self._used :]
+
     def _receive_one(self) -> memoryview | None:
         """The next datagram; empty when one is to be passed over, None when there is none."""
         sock = self._sock
         if sock is None:
             return None
-        if len(self._slab) - self._used < LARGEST_DATAGRAM:
-            self._slab = memoryview(bytearray(SLAB_SIZE))
-            self._used = 0
-        begin = self._used
+        room = self._room()
         try:
-            if self._connected:
-                size = sock.recv_into(self._slab[begin:])
-            else:
-                size, address = sock.recvfrom_into(self._slab[begin:])
-                if not self._latch(address):
-                    return self._slab[:0]
+            if self._trusted:
+                return self._take(room, sock.recv_into(room), None)
+            size, address = sock.recvfrom_into(room)
         except (BlockingIOError, InterruptedError):
+            self._trusted = self._connected
             return None
         except OSError:
             self.errors += 1  # an ICMP error of something we sent
-            return self._slab[:0]
-        self._used = begin + size
-        self.bytes_received += size
-        return self._slab[begin : begin + size].toreadonly()
+            return room[:0]
+        return self._take(room, size, address)
 
-    def _latch(self, address: Any) -> bool:
-        """Whether the datagram is of the peer; its port is then the one we talk to."""
-        if self._peer_host is None or address[0] != self._peer_host:
+    def _take(self, room: memoryview, size: int, address: Any) -> memoryview:
+        """A datagram at the front of ``room``; empty when its sender is not the peer."""
+        if address is not None and not self._is_peer(address):
             self.refused += 1
+            return room[:0]
+        self._used += size
+        self.bytes_received += size
+        return room[:size].toreadonly()
+
+    def _is_peer(self, address: Any) -> bool:
+        """Whether a datagram is of the peer; the first one tells a port that we do not know."""
+        if self._peer_host is None or numeric_host(address) != self._peer_host:
             return False
+        if self._peer_port is not None:
+            return bool(address[1] == self._peer_port)
         assert self._sock is not None
+        self._peer_port = address[1]
         self._sock.connect(address)
         self._connected = True
         return True
@@ -219,7 +256,12 @@ def _open_any_pair(local_host: str, on_rtp: OnDatagrams, on_rtcp: OnDatagrams) -
             if other is not None:
                 return UdpPair(UdpPort(sock, on_rtp), UdpPort(other, on_rtcp))
         sock.close()
-    first, second = _bind(local_host, 0), _bind(local_host, 0)
+    first = _bind(local_host, 0)
+    try:
+        second = _bind(local_host, 0)
+    except OSError:
+        first.close()
+        raise
     return UdpPair(UdpPort(first, on_rtp), UdpPort(second, on_rtcp))
 
 

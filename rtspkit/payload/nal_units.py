@@ -45,8 +45,7 @@ from rtspkit.wire.serial import difference_16
 
 __all__ = ["NalUnitDepacketizer"]
 
-START = 0x80  # FU header, S and E
-END = 0x40
+START, END = 0x80, 0x40  # S and E of an FU header
 NONE = -1  # no timestamp
 
 
@@ -270,8 +269,11 @@ class NalUnitDepacketizer(Depacketizer):
         """NAL units that the sender did not cut apart."""
         # Device: V380 – start codes inside of fragmented and aggregated NAL units
         self._note("start-code-in-payload")
+        if data.count(SHORT_START_CODE) > self.limits.nal_units:
+            return self._unit.give_up()
         for nal_unit in split_annex_b(data):
             self._add(nal_unit)
+        return None
 
     def _add_fragment(self, header: bytes, fu_header: int, data: memoryview) -> None:
         """One fragment that is not plainly in the middle of the NAL unit at hand.
@@ -287,24 +289,23 @@ class NalUnitDepacketizer(Depacketizer):
             whole = header + data
             if fu_header & END:
                 self._note("fragment-start-and-end")
-                self._add(whole)
-                return
+                return self._add(whole)
             if whole.startswith((SHORT_START_CODE, START_CODE)):
                 self._note("start-code-in-payload")
                 whole = whole[whole.index(1) + 1 :]
             if not whole or not self._open(self._kind(whole), whole):
-                return
+                return None
             self._unit.buffer += whole
             self._unit.fragment = fu_header & ~START
         elif self._unit.nal_start == CLOSED:
-            self._orphan(self._kind(header))
-            return
+            return self._orphan(self._kind(header))
         else:
             if (fu_header & ~END) != self._unit.fragment:
                 self._note("fragment-header-changed")
             self._unit.buffer += data
         if self._unit.check_size() and fu_header & END:
             self._close()
+        return None
 
     def _orphan(self, kind: int) -> None:
         """A fragment whose beginning is not there."""
@@ -351,7 +352,8 @@ class NalUnitDepacketizer(Depacketizer):
             elif self._ended == self._timestamp and self._start_is_known:
                 if first:
                     self._note("timestamp-repeated")
-                else:  # the rest of a picture whose beginning is delivered already
+                elif not self._unit.damaged:
+                    # The rest of a picture whose beginning is delivered already.
                     self._unit.damaged = True
                     self._marker.distrust()
         self._unit.has_slice = True

@@ -48,6 +48,7 @@ class Camera(CameraCore):
         connections_made: Since the beginning.
         sessions_made: Since the beginning.
         sessions_expired: Sessions that were dropped for want of a sign of life.
+        answered: Requests that are done with, in silence or not.
         challenged: Requests that were answered 401.
         refused: Of these, those with credentials that were wrong.
         parameters: For GET_PARAMETER and SET_PARAMETER.

@@ -167,6 +167,7 @@ class CameraConnection(asyncio.Protocol):
         exchange.run_after()
         if exchange.close != "no":
             self.close(reset=exchange.close == "reset")
+        camera.answered += 1
         camera.changed()
 
     async def _send(self, exchange: Exchange, actions: list[Action]) -> None:

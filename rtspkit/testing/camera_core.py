@@ -76,6 +76,7 @@ class CameraCore(CameraOptions):
         self.connections_made = 0
         self.sessions_made = 0
         self.sessions_expired = 0
+        self.answered = 0
         self.challenged = 0
         self.refused = 0
         self.packet_edits: list[PacketEdit] = []

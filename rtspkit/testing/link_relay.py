@@ -142,7 +142,7 @@ class LinkRelay:
             inward: Direction = "up" if number < 2 else "down"
             receive = partial(self._receive, inward, kind)
             _, port = await loop.create_datagram_endpoint(
-                lambda receive=receive: DatagramPort(receive),  # type: ignore[misc]
+                lambda one=one, receive=receive: DatagramPort(one, receive),  # type: ignore[misc]
                 sock=one,
             )
             self._sockets.remove(one)

@@ -15,6 +15,9 @@ from typing import Any, cast
 __all__ = ["Address", "DatagramPort", "bind_pair", "open_pair"]
 
 ATTEMPTS = 64  # times that a free pair is looked for
+BURST = 256  # datagrams taken in one turn of the loop
+MAX_DATAGRAM = 65_535  # bytes
+RECEIVE_BUFFER = 4 * 1024 * 1024  # bytes; the system may give less
 
 Address = tuple[Any, ...]  # (host, port), or (host, port, flow, scope) for IPv6
 
@@ -46,6 +49,7 @@ def bind_pair(host: str) -> tuple[socket.socket, socket.socket]:
             continue
         for one in sockets:
             one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         return sockets[0], sockets[1]
     raise failure if failure is not None else OSError("no free pair of UDP ports")
 
@@ -54,6 +58,7 @@ class DatagramPort(asyncio.DatagramProtocol):
     """One UDP port: sends without blocking, hands on what it receives.
 
     Args:
+        sock: Bound and non-blocking; belongs to the port from now on.
         on_datagram: Called with the data and the sender's address.
 
     Attributes:
@@ -62,7 +67,8 @@ class DatagramPort(asyncio.DatagramProtocol):
         failed: Errors that the system reported: a peer that is gone, mostly.
     """
 
-    def __init__(self, on_datagram: Callable[[bytes, Address], None]) -> None:
+    def __init__(self, sock: socket.socket, on_datagram: Callable[[bytes, Address], None]) -> None:
+        self._socket = sock
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,6 +83,23 @@ class DatagramPort(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self._on_datagram(data, addr)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Take what else has come: asyncio reads one datagram in a turn, and bursts overflow."""
+        for _ in range(BURST):
+            if self._socket.fileno() < 0 or self._transport is None:
+                return
+            if self._transport.is_closing():
+                return
+            try:
+                data, address = self._socket.recvfrom(MAX_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.failed += 1
+                return
+            self._on_datagram(data, address)
 
     def error_received(self, exc: Exception) -> None:
         self.failed += 1
@@ -132,7 +155,7 @@ async def open_pair(
                 on_datagram(index, data, address)
 
             _, port = await loop.create_datagram_endpoint(
-                lambda receive=receive: DatagramPort(receive),  # type: ignore[misc]
+                lambda one=one, receive=receive: DatagramPort(one, receive),  # type: ignore[misc]
                 sock=one,
             )
             ports.append(port)

@@ -163,9 +163,28 @@ def test_m7_zero_length_fragments_do_not_grow_a_unit(codec):
 @CODECS
 def test_m7_start_codes_without_nal_units_do_not_loop(codec):
     stream = Stream(codec)
-    assert stream.push(b"\0\0\1" * 20_000) == []
+    assert stream.push(b"\0\0\1" * 500) == []
     (unit,) = stream.push(codec["slice"], marker=True)
     assert split_annex_b(unit.data) == [codec["slice"]]
+
+
+@CODECS
+@pytest.mark.parametrize("piece", [b"\0\0\1", b"\0\0\1\x06"], ids=["empty", "tiny"])
+def test_m7_a_flood_of_start_codes_is_given_up_without_a_large_allocation(codec, piece):
+    stream = Stream(codec)
+    kind = {"H264": b"\x1c\x86", "H265": b"\x62\x01\xa7"}[codec["name"]]  # SEI
+    stream.push(kind + b"\x05")
+    middle = kind[:-1] + bytes((kind[-1] & 0x3F,)) + piece * 400
+    for _ in range(1000):
+        stream.push(middle)
+    tracemalloc.start()
+    try:
+        assert stream.push(codec["end"], marker=True) == []
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert stream.reader.counters.dropped_units == 1
+    assert stream.takes_up(codec, 3000)
 
 
 def test_the_default_limits_are_those_of_the_document():

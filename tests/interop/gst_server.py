@@ -12,6 +12,7 @@ With ``--check`` it names the elements that are missing, as a list, and ends.
 """
 
 import argparse
+import io
 import json
 import sys
 import time
@@ -40,8 +41,7 @@ H265 = (
 )
 AAC = f"{TONE} ! audio/x-raw,rate=48000,channels=1 ! avenc_aac bitrate=96000"
 PCMU = (
-    "samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1"
-    " ! mulawenc ! rtppcmupay name=pay0 pt=0"
+    "samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay0 pt=0"
 )
 
 H264_IN_BAND = (
@@ -91,7 +91,7 @@ class Server:
 
     def __init__(self, options):
         self.loop = GLib.MainLoop()
-        self.questions = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+        self.questions = io.FileIO(sys.stdin.fileno(), closefd=False)
         self.requests = dict.fromkeys(METHODS, 0)
         self.timeout = options.session_timeout
         self.server = GstRtspServer.RTSPServer.new()
@@ -189,9 +189,7 @@ def write_reference(path, pictures):
     )
     pipeline.set_state(Gst.State.PLAYING)
     bus = pipeline.get_bus()
-    message = bus.timed_pop_filtered(
-        30 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR
-    )
+    message = bus.timed_pop_filtered(30 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
     pipeline.set_state(Gst.State.NULL)
     if message is None or message.type != Gst.MessageType.EOS:
         sys.exit("cannot write the reference")

@@ -81,14 +81,13 @@ async def relay(port: int) -> AsyncIterator[Relay]:
     await made.finish()
 
 
-async def status_of(port: int, request: str) -> int:
-    """The status that a server answers one request with, on a connection of its own."""
+async def answer_of(port: int, request: str) -> str:
+    """The head of a server's answer to one request, on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request.encode())
         async with asyncio.timeout(5):
-            line = await reader.readline()
-        return int(line.split()[1])
+            return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     finally:
         writer.close()
         await writer.wait_closed()

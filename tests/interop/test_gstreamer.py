@@ -144,12 +144,13 @@ async def test_pictures_are_those_of_the_source_from_a_keyframe_on(
         assert psnr(picture, gst_source[first + number]) >= 30
 
 
-async def test_a_session_gives_the_first_keyframe_to_an_iterator_that_comes_later(gst: GstServer):
-    async with rtspkit.connect(gst.url("/h264-sdp")) as session:
-        await take(session.packets(), 5)
+@both_transports
+async def test_an_iterator_that_comes_later_begins_with_a_keyframe_too(gst: GstServer, transport):
+    async with rtspkit.connect(gst.url("/h264-sdp"), transport=transport) as session:
+        await take(session.packets(), 12)  # by now, in the middle of a group of pictures
         (unit,) = await take(session.access_units("video"), 1)
-        assert unit.keyframe
-        assert PARAMETER_SETS["H264"] <= set(nal_unit_types(unit.data, "H264"))
+    assert unit.keyframe
+    assert PARAMETER_SETS["H264"] <= set(nal_unit_types(unit.data, "H264"))
     assert gst.settle() == 0
 
 
@@ -206,9 +207,7 @@ async def test_pause_stops_the_media_and_play_goes_on(gst: GstServer, transport)
 
 @pytest.mark.parametrize("userinfo", [f"{USER}:{ESCAPED_PASSWORD}", None])
 @both_transports
-async def test_digest_user_and_password_open_the_stream(
-    gst_digest: GstServer, transport, userinfo
-):
+async def test_digest_user_and_password_open_the_stream(gst_digest: GstServer, transport, userinfo):
     teardowns = gst_digest.requests("TEARDOWN")
     async with relay(gst_digest.port) as tap:
         at = f"{userinfo}@" if userinfo else ""
@@ -251,7 +250,7 @@ async def test_wrong_credentials_are_refused_after_two_attempts(gst_digest: GstS
     assert caught.value.status_code == 401
     assert not caught.value.retryable
     assert "wrong" not in str(caught.value)
-    assert len([r for r in tap.requests() if "Authorization" in r]) <= 1
+    assert len([r for r in tap.requests() if "\r\nAuthorization: " in r]) <= 2
     assert gst_digest.settle() == 0
 
 
@@ -281,7 +280,9 @@ async def test_a_session_of_five_seconds_lives_for_twenty(gst_short: GstServer):
             assert session.stats().keepalives >= 4
         await paused.play()
         await take(paused.packets(), 60)
-        assert not any(isinstance(e, SessionRestored) for e in paused._fanout.history)
+        events = [session.events() for session in (udp, tcp, paused)]
+    for each in events:  # none was dropped and asked for again on the way
+        assert not [event async for event in each if isinstance(event, SessionRestored)]
     assert gst_short.settle() == 0
 
 
@@ -355,6 +356,7 @@ async def test_a_stream_that_ends_ends_the_iteration(gst: GstServer, transport):
         async with asyncio.timeout(20):
             async for _ in session.packets():
                 count += 1
-        assert count == 100
+        assert count in (99, 100)  # of 100; this server may use one up before it plays
         assert session.stats().lost == 0
+        assert session.state == "ended"
     assert gst.settle() == 0

@@ -98,6 +98,7 @@ def test_an_mtap_holds_nal_units_of_several_timestamps(offset_size):
         (b"\x79\x00\x07" + sized(P), b"\x79\x00\x06" + sized(P_2)),
         (b"\x7d\x81\x00\x07\x9a", b"\x7c\x41\x01", b"\x79\x00\x06" + sized(P_2)),
         (multi_time(7, (0, 0, P)), multi_time(6, (0, 0, P_2))),
+        (multi_time(7, (5, 0, P), (3, 0, P_2), (6, 3000, P)),),
     ],
 )
 def test_a_unit_in_another_order_than_decoding_order_is_dropped_and_counted(payloads):
@@ -163,7 +164,7 @@ def test_a_fragmented_nal_unit_that_never_ends_is_left_out(following):
     assert depacketizer.counters.malformed >= 1
 
 
-# Start codes (QUIRKS: Annex B start codes inside FU or STAP)
+# Start codes (QUIRKS: Annex B start codes inside FU or STAP-A)
 
 
 @pytest.mark.parametrize("code", [b"\0\0\1", b"\0\0\0\1"])

@@ -144,6 +144,10 @@ def test_without_an_announcement_there_are_no_decoding_order_numbers(value):
     [
         (b"\x02\x01\x00\x64\xd0\x05", b"\x02\x01\x00\x63\x50\x06"),
         (b"\x02\x01\x00\x64\xd0\x05", b"\x60\x01\x00\x63" + sized(P_2)),
+        (  # DOND 0 is one more than the number before
+            b"\x60\x01\x00\x64" + sized(P) + b"\x00" + sized(P_2),
+            b"\x02\x01\x00\x64\x50\x06",
+        ),
         (b"\x02\x01\x00\x64\xd0\x05", b"\x62\x01\x81\x00\x63\x50", b"\x62\x01\x41\x06"),
     ],
 )
@@ -183,7 +187,7 @@ def test_zero_length_fragments_add_nothing():
     assert units[0].complete
 
 
-# Start codes (QUIRKS: Annex B start codes inside FU or STAP)
+# Start codes (QUIRKS: Annex B start codes inside FU or STAP-A)
 
 
 @pytest.mark.parametrize("code", [b"\0\0\1", b"\0\0\0\1"])

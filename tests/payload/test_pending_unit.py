@@ -88,6 +88,14 @@ def test_more_nal_units_than_the_limit_break_the_unit():
     assert not unit.open(SLICE)
 
 
+def test_a_nal_unit_that_was_cut_off_does_not_count():
+    unit = PendingUnit(Limits(nal_units=1))
+    unit.open(SLICE)
+    unit.cut(unit.nal_start)
+    assert unit.open(SLICE)
+    assert not unit.open(SLICE)
+
+
 def test_more_bytes_than_the_limit_break_the_unit_and_are_freed():
     unit = fill(PendingUnit(Limits(video_access_unit=10)), b"\x41\x9a\x01\x02\x03\x04")
     assert unit.check_size()
