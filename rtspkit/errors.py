@@ -291,9 +291,7 @@ def response_error(
     """The exception for one response; 5xx without a class of their own are retryable."""
     cls = _BY_STATUS.get(status_code, ResponseError)
     retryable = True if cls is ResponseError and status_code >= 500 else None
-    return cls(
-        method, status_code, reason_phrase, cseq=cseq, phase=phase, retryable=retryable
-    )
+    return cls(method, status_code, reason_phrase, cseq=cseq, phase=phase, retryable=retryable)
 
 
 class UnsupportedPayload(RtspError):

@@ -24,8 +24,8 @@ def _check(value: object, *, whole: bool) -> None:
             raise TypeError(f"{kind}.{field.name} must be a number, not {number!r}")
         if whole and field.type == "int" and not isinstance(number, int):
             raise TypeError(f"{kind}.{field.name} must be a whole number, not {number!r}")
-        if not number > 0 or math.isnan(number):
-            raise ValueError(f"{kind}.{field.name} must be greater than 0, not {number!r}")
+        if not number > 0 or not math.isfinite(number):
+            raise ValueError(f"{kind}.{field.name} must be finite and over 0, not {number!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

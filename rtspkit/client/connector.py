@@ -19,10 +19,11 @@ from rtspkit.client.options import (
     TransportName,
     build_options,
 )
+from rtspkit.client.ports import NO_PORTS
 from rtspkit.client.session import Session
 from rtspkit.client.transport_memory import remembered_transports
 from rtspkit.engine.events import TransportRejected
-from rtspkit.engine.handshake import Presentation, play, set_up
+from rtspkit.engine.handshake import Presentation, set_up
 from rtspkit.engine.selection import Selection
 from rtspkit.errors import DeadlineExceeded, RtspError, UnsupportedTransport
 from rtspkit.options import Limits, Timeouts
@@ -62,14 +63,17 @@ class Connector:
             kinds = remembered_transports.order(server, options.kinds, now)
             options = replace(options, kinds=kinds)
         session = Session(options)
-        attempt = _Attempt(options, session)
         seconds = options.timeouts.connect
+        budget = asyncio.timeout(seconds)
+        attempt = _Attempt(options, session, budget)
         try:
-            async with asyncio.timeout(seconds):
+            async with budget:
                 await attempt.run()
         except TimeoutError as error:
             if isinstance(error, RtspError):
                 raise
+            if attempt.failure is not None:
+                raise attempt.failure from None
             raise DeadlineExceeded(
                 attempt.phase,
                 seconds,
@@ -84,11 +88,13 @@ class Connector:
 class _Attempt:
     """One ``connect()`` on its way: a driver for each connection that it takes."""
 
-    def __init__(self, options: ConnectOptions, session: Session) -> None:
+    def __init__(self, options: ConnectOptions, session: Session, budget: asyncio.Timeout) -> None:
         self._options = options
         self._session = session
+        self._budget = budget
         self._loop = asyncio.get_running_loop()
         self.phase = "connect"
+        self.failure: RtspError | None = None  # the last one; leaving may outlast the budget
 
     async def run(self) -> None:
         """Try the transports in order, each refusal on a fresh connection."""
@@ -101,6 +107,7 @@ class _Attempt:
             except RtspError as error:
                 self.phase = driver.phase
                 following = self._following(error, kinds)
+                self.failure = None if following else error
                 await self._leave(driver)
                 if not following:
                     raise
@@ -108,8 +115,16 @@ class _Attempt:
                 kinds = following
             except BaseException:
                 self.phase = driver.phase
-                driver.hang_up()
+                await self._break_off(driver)
                 raise
+
+    async def _break_off(self, driver: Driver) -> None:
+        """Cancelled: hang up; but when SETUP is on its way, know first whether it succeeds."""
+        until = self._budget.when()
+        in_time = until is None or self._loop.time() < until
+        if in_time and driver.requests.unsettled:
+            await self._leave(driver)
+        driver.hang_up()
 
     async def _try(self, driver: Driver, kinds: tuple[str, ...]) -> None:
         options = self._options
@@ -121,24 +136,28 @@ class _Attempt:
         for (kind, reason), following in zip(presentation.refusals, kinds[1:], strict=False):
             self._rejected(kind, following, reason)
         self._session._begin(driver, presentation)
-        if not options.play:
-            return
-        timeouts = options.timeouts
+        if options.play:
+            await self._play(driver, presentation, kinds)
+        self._session._establish(played=options.play)
+
+    async def _play(
+        self, driver: Driver, presentation: Presentation, kinds: tuple[str, ...]
+    ) -> None:
+        timeouts = self._options.timeouts
         more = presentation.kind == "udp" and kinds[-1] != "udp"
-        driver.start(presentation, timeouts.first_packet if more else timeouts.first_packet_tcp)
-        played = await driver.run(play(presentation, driver.note))
-        driver.playback.inform(played)
+        await driver.play(
+            presentation, timeouts.first_packet if more else timeouts.first_packet_tcp
+        )
         if more:
             driver.phase = "first packet"
             await driver.first_media()
-        self._session._began_to_play()
-        if driver.machine.methods is None and driver.machine.lost is None:
-            driver.send_in_background("OPTIONS", presentation.uri)
+        if driver.machine.methods is None and not driver.ended:
+            driver.requests.send("OPTIONS", presentation.uri)
 
     def _following(self, error: RtspError, kinds: tuple[str, ...]) -> tuple[str, ...]:
         """The transports that are left to try after this error; none when it is final."""
         silent = isinstance(error, DeadlineExceeded) and error.phase == "first packet"
-        if isinstance(error, UnsupportedTransport) or silent:
+        if isinstance(error, UnsupportedTransport) or silent or error.phase == NO_PORTS:
             return kinds[1:]
         return ()
 
@@ -151,7 +170,7 @@ class _Attempt:
             async with asyncio.timeout(self._options.timeouts.teardown):
                 await driver.leave()
         except TimeoutError:
-            return  # the server does not answer TEARDOWN; it was sent, and that must do
+            pass  # the server does not answer TEARDOWN; it was sent, and that must do
         finally:
             driver.hang_up()
 

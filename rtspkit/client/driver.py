@@ -2,30 +2,23 @@
 
 Layer:  client (moves bytes, times and events between ``engine`` and ``net``; decides nothing)
 Out:    packets to ``on_packets``, events to ``on_event``, the end to ``on_end``
-
-Rules
-- A request may be given up, but not SETUP: its response tells of a session to be torn down.
-- An exception that nobody expects, met where the loop calls us, goes to the loop's handler and
-  ends the session: a defect must not turn into silence.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
-import os
-import random
-import secrets
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from rtspkit.client.alarm import Alarm
+from rtspkit.client.guard import guarded
+from rtspkit.client.machines import new_playback, new_session_machine
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.ports import MediaPorts
+from rtspkit.client.requests import Requests
 from rtspkit.client.sink import Sink
 from rtspkit.engine.events import StreamSkipped
-from rtspkit.engine.exchange import Answered, Exchange, Failed, SessionGone
+from rtspkit.engine.exchange import Answered, Failed, SessionGone
 from rtspkit.engine.handshake import (
     Agreed,
     Ask,
@@ -36,8 +29,6 @@ from rtspkit.engine.handshake import (
     Refused,
     play,
 )
-from rtspkit.engine.playback import Playback
-from rtspkit.engine.session import SessionMachine
 from rtspkit.errors import ConnectionLost, DeadlineExceeded, LimitExceeded, RtspError
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.net.tcp import TcpCircuit, open_circuit
@@ -47,23 +38,6 @@ from rtspkit.wire.rtp import RtpPacket
 __all__ = ["Driver"]
 
 FROM_THE_START = "npt=0.000-"  # some devices refuse PLAY without a Range
-
-P = ParamSpec("P")
-
-
-def _guarded(method: Callable[Concatenate[Driver, P], None]) -> Callable[Concatenate[Driver, P], None]:
-    """Let a failure of what the loop calls end the session."""
-
-    @functools.wraps(method)
-    def call(driver: Driver, *args: P.args, **keywords: P.kwargs) -> None:
-        try:
-            method(driver, *args, **keywords)
-        except RtspError as error:
-            driver.fail(error)
-        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
-            driver.report(defect)
-
-    return call
 
 
 class Driver:
@@ -86,31 +60,16 @@ class Driver:
         self._now = monotonic_clock(self._loop)
         self._circuit: TcpCircuit | None = None
         self._ports = MediaPorts(self._on_rtp, self._on_rtcp, options.client_ports)
-        self._waiting: dict[Exchange, asyncio.Future[Response]] = {}
-        self._unsettled: dict[Exchange, asyncio.Future[None]] = {}  # SETUPs that were cut short
         self._alarm = Alarm(self._loop, self._now, self._deadline, self._ring)
         self._over = False  # closed
+        self._left = False  # TEARDOWN was sent
         self.ended = False  # told to the sink; the connection may still serve TEARDOWN
         self.error: RtspError | None = None
         self._media_seen = self._loop.create_future()
         self.phase = "connect"
-        self.machine = SessionMachine(
-            options.url,
-            credentials=options.credentials,
-            timeouts=options.timeouts,
-            limits=options.limits,
-            user_agent=options.user_agent,
-            headers=options.headers,
-            token=lambda: secrets.token_hex(8),
-        )
-        self.playback = Playback(
-            limits=options.limits,
-            timeouts=options.timeouts,
-            reorder=options.reorder,
-            cname=f"{secrets.token_hex(6)}@rtspkit.invalid".encode(),
-            new_ssrc=lambda: int.from_bytes(os.urandom(4), "big"),
-            random=random.random,
-        )
+        self.machine = new_session_machine(options)
+        self.requests = Requests(self.machine, self._now, self._pump)
+        self.playback = new_playback(options)
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -119,9 +78,20 @@ class Driver:
 
         Raises:
             ConnectError: No address took it.
+            RtspError: What it sent at once is not RTSP, or it has closed again.
         """
         url = self._options.url
-        self._circuit = await open_circuit(url.host, url.port, self._on_data, self._on_lost)
+        circuit = await open_circuit(url.host, url.port, self._on_data, self._on_lost)
+        self._circuit = circuit
+        if self._over:
+            circuit.close()
+            error = self._gone("connect")
+            error.phase = "connect"
+            raise error
+
+    def _gone(self, phase: str) -> RtspError:
+        """Why nothing can be sent any more."""
+        return self.error or ConnectionLost("the session is closed", phase=phase)
 
     async def ask(
         self,
@@ -129,8 +99,6 @@ class Driver:
         uri: str,
         headers: tuple[tuple[str, str], ...] = (),
         body: bytes = b"",
-        *,
-        timeout: float | None = None,
     ) -> Response:
         """Send a request and wait for its response of 2xx.
 
@@ -138,30 +106,8 @@ class Driver:
             RtspError: The server refused, did not answer in time, or is gone.
         """
         if self._over:
-            raise ConnectionLost("the session is closed", phase=method.lower())
-        exchange = self.machine.request(
-            method, uri, headers=headers, body=body, timeout=timeout, now=self._now()
-        )
-        future: asyncio.Future[Response] = self._loop.create_future()
-        self._waiting[exchange] = future
-        try:
-            self._pump()
-            return await future
-        except asyncio.CancelledError:
-            if method == "SETUP" and future.cancelled():
-                self._unsettled[exchange] = self._loop.create_future()
-            raise
-        finally:
-            del self._waiting[exchange]
-            if exchange not in self._unsettled:
-                self.machine.give_up(exchange)
-            if future.done() and not future.cancelled():
-                future.exception()  # seen, also when a cancellation came in between
-
-    def send_in_background(self, method: str, uri: str) -> None:
-        """Send a request whose response only teaches the machine something."""
-        self.machine.request(method, uri, now=self._now())
-        self._pump()
+            raise self._gone(method.lower())
+        return await self.requests.ask(method, uri, headers, body)
 
     async def run(self, dialogue: Dialogue) -> Any:
         """Carry out a dialogue of the engine, step by step; gives what it returns."""
@@ -268,9 +214,9 @@ class Driver:
         self.phase = "teardown"
         try:
             self._say_goodbye()
-            if self._unsettled:
-                await asyncio.wait(list(self._unsettled.values()))
+            await self.requests.settle()
             if self.has_session:
+                self._left = True
                 await self.ask("TEARDOWN", self.machine.session_uri)
         except RtspError:
             pass  # gone, or without an answer: there is nobody left to take leave of
@@ -283,29 +229,26 @@ class Driver:
         if self._circuit is not None:
             await self._circuit.wait_closed()
 
-    @_guarded
+    @guarded
     def hang_up(self) -> None:
         """Send TEARDOWN where there is a session, and close without waiting for the answer."""
         if self._over:
             return
         try:
             self._say_goodbye()
-            if self.has_session and self.machine.state is not State.INIT:
-                self.send_in_background("TEARDOWN", self.machine.session_uri)
+            if self.has_session:
+                self._left = True
+                self.requests.send("TEARDOWN", self.machine.session_uri)
         finally:
             self.close()
-
-    @property
-    def is_unsettled(self) -> bool:
-        """Whether a SETUP was cut short: its response may tell of a session."""
-        return bool(self._unsettled)
 
     @property
     def has_session(self) -> bool:
         """Whether the server holds a session of ours that it can still be told to drop."""
         machine = self.machine
         connected = self._circuit is not None and self._circuit.is_open
-        return connected and machine.session_id is not None and machine.lost is None
+        known = machine.session_id is not None and machine.lost is None
+        return connected and known and not self._left
 
     def _say_goodbye(self) -> None:
         self.playback.leave(self._now())
@@ -320,11 +263,8 @@ class Driver:
         self._ports.close()
         if self._circuit is not None:
             self._circuit.write(self.machine.data_to_send())
-            self._circuit.close(self._options.timeouts.teardown)
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionLost("the session was closed", phase=self.phase))
-        self._settle_all()
+            self._circuit.close()
+        self.requests.fail(ConnectionLost("the session was closed", phase=self.phase))
 
     @property
     def foreign_datagrams(self) -> int:
@@ -333,23 +273,23 @@ class Driver:
 
     # -- called by the sockets and the timer --------------------------------------------------
 
-    @_guarded
+    @guarded
     def _on_data(self, view: memoryview, now: float) -> None:
         frames = self.machine.receive_data(view, now)
         packets = self.playback.receive_frames(frames, now) if frames else []
         self.playback.liveness.control(now)
         self._hand_on(packets)
 
-    @_guarded
+    @guarded
     def _on_lost(self, cause: BaseException | None) -> None:
         self.machine.receive_eof(self._now(), cause)
         self._pump()
 
-    @_guarded
+    @guarded
     def _on_rtp(self, index: int, views: list[memoryview], now: float) -> None:
         self._hand_on(self.playback.receive_rtp(index, views, now))
 
-    @_guarded
+    @guarded
     def _on_rtcp(self, index: int, views: list[memoryview], now: float) -> None:
         self._hand_on(self.playback.receive_rtcp(index, views, now))
 
@@ -360,7 +300,7 @@ class Driver:
             self._media_seen.set_result(None)
         self._pump()
 
-    @_guarded
+    @guarded
     def _ring(self, now: float) -> None:
         blocked = self._circuit.blocked_since if self._circuit else None
         if blocked is not None and now >= blocked + self._options.timeouts.write:
@@ -398,15 +338,7 @@ class Driver:
 
     def _tell(self, event: object) -> None:
         if isinstance(event, Answered | Failed):
-            future = self._waiting.get(event.exchange)
-            if future is not None and not future.done():
-                if isinstance(event, Answered):
-                    future.set_result(event.response)
-                else:
-                    future.set_exception(event.error)
-            settled = self._unsettled.get(event.exchange)
-            if settled is not None and not settled.done():
-                settled.set_result(None)
+            self.requests.tell(event)
         elif isinstance(event, SessionGone):
             self._sink.on_gone()
         else:

@@ -38,6 +38,7 @@ class Fanout:
         self._policy = policy
         self._sources: dict[int, PacketSource] = {}
         self._backlog: PacketSource | None = self.new_source(None)
+        self._over: list[Stream] = []  # streams that have ended
         self._history: deque[Event] = deque(maxlen=limits.events)
         self._event_queues: weakref.WeakSet[BoundedQueue[Event]] = weakref.WeakSet()
         self._dropped_before = 0
@@ -55,9 +56,8 @@ class Fanout:
         """Feed an iterator for as long as somebody holds it, beginning with what has waited."""
         if self._backlog is not None:
             source.put(list(self._backlog.queue.items))
-        for event in self._history:
-            if isinstance(event, StreamEnded):
-                source.stream_ended(event.stream)
+        for stream in self._over:
+            source.stream_ended(stream)
         if self.ended:
             source.end(self.error)
             self._backlog = None
@@ -102,8 +102,15 @@ class Fanout:
         for queue in list(self._event_queues):
             queue.put([event])
         if isinstance(event, StreamEnded):
+            self._over.append(event.stream)
             for source in list(self._sources.values()):
                 source.stream_ended(event.stream)
+
+    def restart(self) -> None:
+        """PLAY is sent again: streams that have ended may go on."""
+        self._over.clear()
+        for source in self._sources.values():
+            source.restart()
 
     def end(self, error: RtspError | None, now: float) -> None:
         """Tell every iterator that this was all; the first end counts."""

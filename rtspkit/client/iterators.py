@@ -46,7 +46,12 @@ class PacketSource:
         self.queue: BoundedQueue[RtpPacket] = BoundedQueue(
             limits.queue_packets, limits.queue_memory, size_of=len, policy=policy
         )
-        self._open = None if streams is None else {stream.index for stream in streams}
+        self._open: set[int] = set()
+        self.restart()
+
+    def restart(self) -> None:
+        """None of its streams has ended."""
+        self._open = {stream.index for stream in self.streams or ()}
 
     def put(self, packets: list[RtpPacket]) -> None:
         """Take the packets of its streams."""
@@ -58,7 +63,7 @@ class PacketSource:
 
     def stream_ended(self, stream: Stream) -> None:
         """One stream has ended in order; when none is left, so has the iterator."""
-        if self._open is not None:
+        if self.streams is not None:
             self._open.discard(stream.index)
             if not self._open:
                 self.queue.end(None)

@@ -56,8 +56,7 @@ class MediaPorts:
             )
         except OSError as error:
             raise LocalProtocolError(
-                f"the system gives no UDP ports ({error.strerror or error}); "
-                "try transport='tcp'",
+                f"the system gives no UDP ports ({error.strerror or error}); try transport='tcp'",
                 phase=NO_PORTS,
             ) from error
         except LocalProtocolError as error:

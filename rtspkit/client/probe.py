@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from rtspkit.client.connector import Connector
 from rtspkit.client.driver import Driver
-from rtspkit.client.options import DEFAULT_USER_AGENT, ConnectOptions, build_options
+from rtspkit.client.options import DEFAULT_USER_AGENT, KINDS, ConnectOptions, build_options
 from rtspkit.client.session import Session
 from rtspkit.engine.handshake import Presentation, describe
 from rtspkit.errors import (
@@ -45,7 +45,7 @@ class Probe:
         streams: Every stream of the presentation.
         video: By the index of a video stream, what its parameter sets tell.
         transports: ``"udp"`` and ``"tcp"``, each with whether SETUP was accepted; None when the
-            answer was about something else.
+            answer was about something else, or none came in time.
         session_timeout: Seconds, as SETUP told; None when no SETUP succeeded.
         quirks: What the server does wrong.
         description: The SDP.
@@ -59,7 +59,7 @@ class Probe:
     streams: tuple[Stream, ...]
     video: dict[int, VideoParameters]
     description: SessionDescription
-    transports: dict[str, bool | None] = field(default_factory=dict)
+    transports: dict[str, bool | None] = field(default_factory=lambda: dict.fromkeys(KINDS))
     session_timeout: float | None = None
     quirks: tuple[str, ...] = ()
 
@@ -109,7 +109,13 @@ async def probe(
     except TimeoutError as error:
         if isinstance(error, RtspError):
             raise
-        raise DeadlineExceeded(asking.phase, seconds) from None
+        if asking.found is not None:
+            return asking.found
+        raise DeadlineExceeded(
+            asking.phase,
+            seconds,
+            message=f"{asking.phase}: probe() was not done within {seconds:g} s",
+        ) from None
 
 
 class _Asking:
@@ -118,6 +124,7 @@ class _Asking:
     def __init__(self, options: ConnectOptions) -> None:
         self._options = options
         self._driver: Driver | None = None
+        self.found: Probe | None = None  # as soon as there is something to tell
 
     @property
     def phase(self) -> str:
@@ -125,8 +132,8 @@ class _Asking:
 
     async def run(self) -> Probe:
         """Describe on one connection, then SETUP on one for each transport."""
-        found = await self._describe()
-        for kind in ("udp", "tcp"):
+        found = self.found = await self._describe()
+        for kind in KINDS:
             found.transports[kind] = await self._set_up(kind, found)
         return found
 
@@ -140,6 +147,7 @@ class _Asking:
                 describe(uri, driver.note, options.limits)
             )
             await self._options_of(driver, uri)
+            await driver.leave()
             return self._report(driver, presentation)
         finally:
             driver.hang_up()
@@ -147,7 +155,7 @@ class _Asking:
     async def _options_of(self, driver: Driver, uri: str) -> None:
         try:
             await driver.ask("OPTIONS", uri)
-        except (ResponseError, ConnectionLost):
+        except (ResponseError, ConnectionLost, DeadlineExceeded):
             driver.note("options-refused", "")
 
     def _report(self, driver: Driver, presentation: Presentation) -> Probe:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from types import TracebackType
 
-from rtspkit.client.driver import Driver
+from rtspkit.client.driver import FROM_THE_START, Driver
 from rtspkit.client.fanout import Fanout
 from rtspkit.client.iterators import (
     AccessUnitIterator,
@@ -30,7 +30,7 @@ from rtspkit.engine.events import (
     SessionRestored,
     StateChanged,
 )
-from rtspkit.engine.handshake import Played, Presentation, play, set_up_streams
+from rtspkit.engine.handshake import Presentation, set_up_streams
 from rtspkit.engine.selection import Select, select_streams
 from rtspkit.engine.statistics import SessionStats
 from rtspkit.errors import ConnectionLost, LocalProtocolError, RtspError, StreamNotFound
@@ -62,6 +62,7 @@ class Session:
         self._fanout = Fanout(options.limits, options.backpressure)
         self._unit_counters: list[dict[int, UnitCounters]] = []
         self._played_at: float | None = None
+        self._established = False
         self._closing = False
         self._closed = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
@@ -190,18 +191,24 @@ class Session:
 
         Source: RFC 2326 §10.5, §12.34, §12.35.
         """
-        driver, presentation = self._live()
+        driver, presentation = await self._live()
         headers: list[tuple[str, str]] = []
         if scale is not None:
             headers.append(("Scale", f"{scale:g}"))
         if speed is not None:
             headers.append(("Speed", f"{speed:g}"))
+        played_before = self._played_at is not None
         text = serialize_range(range) if isinstance(range, Range) else range
-        driver.start(presentation, self._options.timeouts.first_packet_tcp)
-        played: Played = await driver.run(
-            play(presentation, driver.note, range_header=text, headers=tuple(headers))
+        if text is None and not played_before:
+            text = FROM_THE_START
+        self._fanout.restart()
+        await driver.play(
+            presentation,
+            self._options.timeouts.first_packet_tcp,
+            range_header=text,
+            headers=tuple(headers),
+            resumed=text is None,
         )
-        driver.playback.inform(played, resumed=text is None and self._played_at is not None)
         self._began_to_play()
 
     async def pause(self) -> None:
@@ -209,7 +216,7 @@ class Session:
 
         Source: RFC 2326 §10.6.
         """
-        driver, presentation = self._live()
+        driver, presentation = await self._live()
         await driver.ask("PAUSE", presentation.uri)
         driver.playback.pause()
         self._set_state("paused")
@@ -235,7 +242,7 @@ class Session:
         return await self._parameters("SET_PARAMETER", body, content_type)
 
     async def _parameters(self, method: str, body: bytes, content_type: str) -> bytes:
-        driver, presentation = self._live()
+        driver, presentation = await self._live()
         headers = (("Content-Type", content_type),) if body else ()
         return (await driver.ask(method, presentation.uri, headers, body)).body
 
@@ -289,14 +296,17 @@ class Session:
 
     def on_gone(self) -> None:
         """The server has dropped our session: ask for it again, on the same connection."""
-        if self._state == "playing" and self._restoring is None and not self._closing:
+        wanted = self._state in ("playing", "paused")
+        if wanted and self._restoring is None and not self._closing and not self._fanout.ended:
             self._restoring = self._loop.create_task(self._restore())
 
     def on_end(self, error: RtspError | None) -> None:
-        """Nothing more will come from the driver."""
+        """Nothing more will come; what happens before ``connect()`` is done is its affair."""
         if self._restoring is not None and not self._restoring.done():
             self._restoring.cancel()
-        if self._presentation is not None and not self._closing:
+        if self._established and not self._closing:
+            if isinstance(error, ConnectionLost):
+                error.phase = "streaming"  # whatever request was on its way
             self._set_state("ended" if error is None else "lost")
             self._fanout.end(error, self._now())
 
@@ -308,18 +318,27 @@ class Session:
         self._presentation = presentation
         self._set_state("ready")
 
+    def _establish(self, *, played: bool) -> None:
+        """``connect()`` is done; media, and the end, may have come already."""
+        self._established = True
+        if played:
+            self._began_to_play()
+        driver = self._known_driver()
+        if driver.ended:
+            self.on_end(driver.error)
+
     def _began_to_play(self) -> None:
         if self._played_at is None:
             self._played_at = self._now()
         self._set_state("playing")
 
     def _set_state(self, state: str) -> None:
-        if state != self._state:
+        if state != self._state and (state == "closed" or not self._fanout.ended):
             before, self._state = self._state, state
             self.on_event(StateChanged(self._now(), before, state))
 
     async def _restore(self) -> None:
-        """SETUP and PLAY again after 454."""
+        """After 454: SETUP again, and PLAY unless paused."""
         driver, presentation = self._known_driver(), self._known_presentation()
         began = self._now()
         try:
@@ -329,9 +348,9 @@ class Session:
                         presentation.chosen, presentation.kind, driver.note, required=True
                     )
                 )
-                driver.start(presentation, self._options.timeouts.first_packet_tcp)
-                played = await driver.run(play(presentation, driver.note))
-                driver.playback.inform(played, resumed=True)
+                if self._state == "playing":
+                    first_packet = self._options.timeouts.first_packet_tcp
+                    await driver.play(presentation, first_packet, resumed=True)
         except (RtspError, TimeoutError) as error:
             lost = ConnectionLost(
                 f"the server dropped the session and did not give it again ({error})",
@@ -339,6 +358,8 @@ class Session:
             )
             lost.__cause__ = error
             driver.fail(lost)
+        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
+            driver.report(defect)
         else:
             self.on_event(SessionRestored(self._now(), self._now() - began))
         finally:
@@ -368,9 +389,14 @@ class Session:
             raise LocalProtocolError("the session is not connected yet")
         return self._presentation
 
-    def _live(self) -> tuple[Driver, Presentation]:
+    async def _live(self) -> tuple[Driver, Presentation]:
+        """What a request needs; a session that is being restored is waited for."""
+        if self._restoring is not None:
+            await asyncio.wait([self._restoring])
         if self._closing:
             raise LocalProtocolError("the session is closed")
         if self._fanout.error is not None:
             raise self._fanout.error
+        if self._fanout.ended:
+            raise LocalProtocolError("the presentation is over; connect again")
         return self._known_driver(), self._known_presentation()

@@ -6,10 +6,12 @@ Out:    the value of an Authorization header
 Source: RFC 7616 §3.3 to §3.7 (Digest), RFC 7617 (Basic), RFC 2326 §14
 
 Rules
-- Strongest scheme first; after Digest has worked, Basic is never sent on this connection.
+- Strongest scheme first; after Digest has worked, Basic is never sent on this connection. Where
+  Basic is only the last resort, it is not sent after Digest was offered, either.
 - After the first challenge every request carries credentials, keep-alive and TEARDOWN too.
-- A request is sent with credentials at most twice: again only for a nonce that was stale or is
-  new. More knocking locks accounts.
+- A request is sent with credentials at most twice: again only when its nonce was stale, or was
+  an older one that has changed since. A 401 to a nonce that the server has just given says that
+  the password is wrong, and more knocking locks accounts.
 - A nonce belongs to its connection: a new connection has a new ``Authenticator``.
 """
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from rtspkit.errors import RemoteProtocolError
 from rtspkit.options import Limits
 from rtspkit.wire.credentials import (
     Challenge,
@@ -54,13 +57,19 @@ class Authenticator:
         self._allow_basic = allow_basic
         self._challenge: Challenge | None = None
         self._nonce_count = 0
+        self._refused = False  # a request was given up over a 401, and none was taken since
         self.digest_worked = False
-        self.deviations: list[str] = []
+        self._deviations: list[str] = []
 
     @property
     def scheme(self) -> str | None:
         """``"basic"``, ``"digest"`` or None while nothing was asked of us."""
         return None if self._challenge is None else self._challenge.scheme
+
+    @property
+    def nonce(self) -> str | None:
+        """The Digest nonce in use; a secret of sorts, not to be printed."""
+        return self._challenge.nonce if self._challenge and self.scheme == "digest" else None
 
     @property
     def algorithm(self) -> str | None:
@@ -85,37 +94,66 @@ class Authenticator:
 
     def accepted(self) -> None:
         """A request with our credentials was not answered 401."""
+        self._refused = False
         if self.scheme == "digest":
             self.digest_worked = True
 
-    def challenged(self, values: Iterable[str], *, attempts: int) -> bool:
-        """Take the challenges of a 401.
+    def challenged(
+        self,
+        values: Iterable[str],
+        *,
+        attempts: int,
+        nonce: str | None = None,
+        fresh: bool = False,
+    ) -> bool:
+        """Take the challenges of a 401; never raises, whatever they are.
 
         Args:
             values: Every WWW-Authenticate header.
             attempts: How often this request was already sent with credentials.
+            nonce: The nonce it was last sent with; None without Digest.
+            fresh: Whether that nonce came in answer to this very request.
 
         Returns:
             Whether the request is to be sent again.
-
-        Raises:
-            RemoteProtocolError: The challenges cannot be read.
         """
-        challenges = parse_challenges(list(values))
-        for challenge in challenges:
-            self.deviations.extend(challenge.deviations)
-        if self._credentials is None:
-            return False
-        allow = "never" if self.digest_worked else self._allow_basic
-        chosen = strongest(challenges, allow_basic=allow)
+        chosen = self._choose(values)
         if chosen is None:
             return False
-        before, self._challenge = self._challenge, chosen
-        if before is None or chosen.nonce != before.nonce:
+        if self._challenge is None or chosen.nonce != self._challenge.nonce:
             self._nonce_count = 0
-        if attempts < self._limits.authentication_attempts:
+        self._challenge = chosen
+        maximum = self._limits.authentication_attempts
+        if attempts < maximum:
             return True
-        renewed = before is not None and (
-            chosen.stale or (chosen.scheme == "digest" and chosen.nonce != before.nonce)
+        renewed = chosen.stale or (chosen.nonce != nonce and not fresh and not self._refused)
+        again = chosen.scheme == "digest" and renewed and attempts == maximum
+        self._refused = not again
+        return again
+
+    def take_deviations(self) -> list[str]:
+        """What the server did wrong since the last time."""
+        deviations, self._deviations = self._deviations, []
+        return deviations
+
+    def _choose(self, values: Iterable[str]) -> Challenge | None:
+        """The challenge to answer; None when there is none that we can or may."""
+        try:
+            challenges = parse_challenges(list(values))
+        except RemoteProtocolError:
+            self._deviations.append("challenge-missing")
+            return None
+        for challenge in challenges:
+            self._deviations.extend(challenge.deviations)
+        if self._credentials is None:
+            return None
+        chosen = strongest(
+            challenges, allow_basic="never" if self.digest_worked else self._allow_basic
         )
-        return renewed and attempts <= self._limits.authentication_attempts
+        if chosen is None:
+            self._deviations.append("challenge-unusable")
+            return None
+        if chosen.scheme == "basic" and self.scheme == "digest" and self._allow_basic != "always":
+            self._deviations.append("challenge-weaker")
+            return None
+        return chosen

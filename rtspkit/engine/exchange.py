@@ -3,9 +3,10 @@
 Layer:  engine
 Source: RFC 2326 §12.17 (CSeq)
 
-Fact the code leans on
-- Devices leave CSeq out or count wrongly: with one request open, a response can only belong to
-  it. A response to a request that was given up is dropped.
+Facts the code leans on
+- Devices leave CSeq out or count behind: with one request open, a response can only belong to
+  it. No device counts ahead: a CSeq that was not sent yet is dropped.
+- A response to a request that was given up is dropped, and so is one that comes again.
 """
 
 from __future__ import annotations
@@ -14,8 +15,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from rtspkit.engine.events import Event
-from rtspkit.errors import LimitExceeded, RtspError
-from rtspkit.wire.message import Response
+from rtspkit.errors import (
+    LimitExceeded,
+    RemoteProtocolError,
+    ResponseError,
+    RtspError,
+    response_error,
+)
+from rtspkit.wire.message import Headers, Request, Response
 
 __all__ = [
     "Answered",
@@ -31,6 +38,8 @@ __all__ = [
 
 REMEMBERED_CSEQS = 64  # of requests given up, whose late responses are dropped
 CSEQ_TOLERANCE = 6  # how far behind a device was seen to count
+PROVISIONAL_RESPONSES = 64  # of 1xx in a row, without a final one
+REMEMBERED_RESPONSES = 16  # that would be known again if they came twice
 
 
 @dataclass(slots=True, eq=False)
@@ -42,22 +51,41 @@ class Exchange:
         uri: The request URI, as sent.
         headers: What the caller wants in it, besides what every request has.
         body: Its body.
-        timeout: Seconds that the response may take.
+        timeout: Seconds that the response may take, authentication and all.
         keepalive: Whether the machine sent it by itself.
         cseq: Of the last time it was sent.
         attempts: How often it was sent with credentials.
-        deadline: Monotonic seconds.
+        sent: When it was last sent, in monotonic seconds.
+        deadline: Monotonic seconds; None before it was sent.
+        session_id: The session it was last sent in; None outside one.
+        nonce: The Digest nonce it was last sent with.
+        challenged: Whether it was answered 401 before.
     """
 
     method: str
     uri: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
     timeout: float
     keepalive: bool = False
     cseq: int = 0
     attempts: int = 0
-    deadline: float = 0.0
+    sent: float = 0.0
+    deadline: float | None = None
+    session_id: str | None = field(default=None, repr=False)
+    nonce: str | None = field(default=None, repr=False)
+    challenged: bool = False
+
+    def request(self, headers: Headers) -> Request:
+        """The request on the wire: what every request has, and over it what the caller wants."""
+        for name, value in self.headers:
+            headers.set(name, value)
+        return Request(self.method, self.uri, headers, self.body)
+
+    def refusal(self, response: Response) -> ResponseError:
+        """What a response of 3xx and more means."""
+        status_code, reason_phrase = response.status_code, response.reason_phrase
+        return response_error(self.method, status_code, reason_phrase, cseq=self.cseq)
 
 
 @dataclass(slots=True)
@@ -135,6 +163,8 @@ class Exchanges:
     def __init__(self) -> None:
         self.open: dict[int, Exchange] = {}
         self._given_up: deque[int] = deque(maxlen=REMEMBERED_CSEQS)
+        self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_RESPONSES)
+        self._provisional = 0
 
     def add(self, exchange: Exchange) -> None:
         """An exchange was sent, with its ``cseq`` and ``deadline`` filled in."""
@@ -148,25 +178,63 @@ class Exchanges:
 
     def expire(self, now: float) -> list[Exchange]:
         """Those past their deadline, given up."""
-        expired = [exchange for exchange in self.open.values() if exchange.deadline <= now]
+        expired = [e for e in self.open.values() if e.deadline is not None and e.deadline <= now]
         for exchange in expired:
             self.give_up(exchange)
         return expired
+
+    @property
+    def deadline(self) -> float | None:
+        """The earliest of all; None when none is open."""
+        return min((e.deadline for e in self.open.values() if e.deadline is not None), default=None)
+
+    @property
+    def phase(self) -> str:
+        """What a failure at this moment interrupts."""
+        waiting = next(iter(self.open.values()), None)
+        return waiting.method.lower() if waiting else "streaming"
 
     def take_all(self) -> list[Exchange]:
         """Every open exchange; none is left."""
         exchanges, self.open = list(self.open.values()), {}
         return exchanges
 
-    def match(self, cseq: int | None) -> tuple[Exchange | None, str | None]:
-        """The exchange that a response belongs to, closed, and the deviation it took."""
+    def provisional(self) -> None:
+        """A response of 1xx: the final one follows, or the deadline comes.
+
+        Raises:
+            RemoteProtocolError: There is no end to them.
+        """
+        self._provisional += 1
+        if self._provisional > PROVISIONAL_RESPONSES:
+            raise RemoteProtocolError(f"{self._provisional} provisional responses in a row")
+
+    def match(self, response: Response) -> tuple[Exchange | None, str | None]:
+        """The exchange that a final response belongs to, closed, and the deviation it took."""
+        self._provisional = 0
+        cseq = response.cseq
+        again = self._is_again(response)
         exchange = self.open.pop(cseq, None) if cseq is not None else None
         if exchange is not None:
             return exchange, None
-        if cseq in self._given_up or len(self.open) != 1:
+        if again or cseq in self._given_up or len(self.open) != 1:
             return None, "response-unmatched"
         ((expected, exchange),) = self.open.items()
-        if cseq is not None and abs(expected - cseq) > CSEQ_TOLERANCE:
+        if cseq is not None and not 0 < expected - cseq <= CSEQ_TOLERANCE:
             return None, "response-unmatched"
         del self.open[expected]
         return exchange, "cseq-missing" if cseq is None else "cseq-off"
+
+    def _is_again(self, response: Response) -> bool:
+        """Whether the same response has come before.
+
+        A device that counts behind may use a number twice, but not for the same words.
+        """
+        if response.cseq is None:
+            return False
+        words = (response.status_code, response.reason_phrase, *response.headers, response.body)
+        key = (response.cseq, hash(words))
+        if key in self._seen:
+            return True
+        self._seen.append(key)
+        return False

@@ -182,8 +182,9 @@ def set_up(
     """DESCRIBE and SETUP, with the first of ``kinds`` that the server takes.
 
     Raises:
-        UnsupportedTransport: The last of ``kinds`` was refused too, or one was refused when a
-            stream was set up already: then the rest takes another connection.
+        UnsupportedTransport: The last of ``kinds`` was refused too, or one was refused when the
+            server had set a stream up already, maybe over another transport than asked for: then
+            the rest takes another connection.
         ResponseError, RemoteProtocolError, StreamNotFound: As it says.
     """
     refusals: list[tuple[str, str]] = []
@@ -199,8 +200,8 @@ def set_up(
             )
         except _TransportRefusedError as refusal:
             cause = refusal.__cause__
-            assert isinstance(cause, RtspError)
-            if number == len(kinds):
+            assert isinstance(cause, UnsupportedTransport)
+            if number == len(kinds) or cause.status_code < 300:
                 raise cause from None
             refusals.append((kind, str(cause)))
             continue
@@ -234,7 +235,7 @@ def set_up_streams(
                 raise (error.__cause__ or error) from None
             if isinstance(error, _TransportRefusedError):
                 raise
-            raise _TransportRefusedError from error
+            raise _TransportRefusedError(str(error), phase="setup") from error
         except ResponseError as error:
             if required or error.status_code in (401, 403, 453, 454):
                 raise
@@ -284,9 +285,9 @@ def _agree(
     if over_tcp != (kind == "tcp"):
         answered = "tcp" if over_tcp else "udp"
         if not over_tcp or answered not in switchable:
-            raise _TransportRefusedError from UnsupportedTransport(
-                "SETUP", response.status_code, f"asked for {kind}, was answered {answered}"
-            )
+            words = f"asked for {kind}, was answered {answered}"
+            cause = UnsupportedTransport("SETUP", response.status_code, words)
+            raise _TransportRefusedError(str(cause), phase="setup") from cause
         note("transport-switched", value or "")
     stream.transport = reply
     stream.ssrc = reply.ssrc
@@ -332,15 +333,15 @@ def play(
             played.range = parse_range(value)
         except RemoteProtocolError:
             note("range-unreadable", value)
-    entries: list[RtpInfo] = []
+        else:
+            for identifier in played.range.deviations:
+                note(identifier, value)
     value = response.headers.get("RTP-Info")
     if value is None:
         note("rtp-info-missing", "")
-    else:
-        try:
-            entries = parse_rtp_info(value)
-        except RemoteProtocolError:
-            note("rtp-info-unreadable", value)
+    entries = parse_rtp_info(value or "")
+    for identifier in (identifier for entry in entries for identifier in entry.deviations):
+        note(identifier, value or "")
     played.rtp_info = _match_rtp_info(presentation, entries)
     return played
 
@@ -351,20 +352,25 @@ def _match_rtp_info(presentation: Presentation, entries: list[RtpInfo]) -> dict[
     if len(entries) == 1 and len(chosen) == 1:
         return {chosen[0].index: entries[0]}
     found: dict[int, RtpInfo] = {}
-    for entry in entries:
-        resolved = join_control(presentation.base, entry.url)
-        for stream in chosen:
-            if stream.index in found:
-                continue
-            if stream.control_url in (entry.url, resolved) or _same_tail(
-                stream.control_url, entry.url
-            ):
-                found[stream.index] = entry
-                break
+    left = entries
+    for same in (_same_url, _same_tail):
+        entries, left = left, []
+        for entry in entries:
+            urls = (entry.url, join_control(presentation.base, entry.url))
+            fits = [s for s in chosen if s.index not in found and same(s.control_url, urls)]
+            if len(fits) == 1:
+                found[fits[0].index] = entry
+            else:
+                left.append(entry)
     return found
 
 
-def _same_tail(control_url: str, url: str) -> bool:
+def _same_url(control_url: str, urls: tuple[str, str]) -> bool:
+    """Whether one of these is the stream's own."""
+    return control_url in urls
+
+
+def _same_tail(control_url: str, urls: tuple[str, str]) -> bool:
     """Whether both end in the same last part of a path, however they are based."""
-    ours, theirs = (text.rstrip("/").rpartition("/")[2] for text in (control_url, url))
+    ours, theirs = (text.rstrip("/").rpartition("/")[2] for text in (control_url, urls[0]))
     return ours != "" and ours == theirs

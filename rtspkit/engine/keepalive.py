@@ -22,6 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rtspkit.engine.events import KeepAliveChanged
+from rtspkit.errors import DeadlineExceeded, RtspError
+
 __all__ = ["DEFAULT_SESSION_TIMEOUT", "KeepAlive", "keepalive_interval"]
 
 DEFAULT_SESSION_TIMEOUT = 60.0  # seconds, RFC 2326 §12.37
@@ -58,6 +61,7 @@ class KeepAlive:
         self.refused = 0
         self.method: str | None = None
         self.deadline: float | None = None
+        self._changes: list[tuple[str, KeepAliveChanged]] = []
         self._advertised: frozenset[str] = frozenset()
         self._refused: set[str] = set()
         self._unanswered: list[str] = []  # the one that had its turn longest ago comes first
@@ -131,7 +135,7 @@ class KeepAlive:
         if self.deadline is None or now < self.deadline:
             return None
         if self._waiting_for is not None:
-            self.unanswered(self._waiting_for)
+            self.unanswered(self._waiting_for, now)
         method = self.method
         assert method is not None
         known = method in self._answered or method in self._unanswered
@@ -145,6 +149,8 @@ class KeepAlive:
 
     def answer(self, method: str) -> None:
         """The server took a request of this method, in time or late, ours or the user's."""
+        if method not in LADDER:
+            return
         self._answered.add(method)
         if method in self._unanswered:
             self._unanswered.remove(method)
@@ -156,25 +162,40 @@ class KeepAlive:
         """Whether the server has ever taken this method."""
         return method in self._answered
 
-    def unanswered(self, method: str) -> str | None:
-        """The server let it go unanswered; gives the method used from now on."""
-        if method in self._unanswered:
-            self._unanswered.remove(method)
+    def fail(self, method: str, error: RtspError, now: float) -> None:
+        """A keep-alive of this method failed: refused, or not answered in time."""
+        if isinstance(error, DeadlineExceeded):
+            self.unanswered(method, now)
         else:
-            self.refused += 1
-            self._at_once = self._last is not None
-        self._unanswered.append(method)
-        if self._waiting_for == method:
-            self._waiting_for = None
-        self._settle()
-        return self.method
+            self.refuse(method, now, str(error))
 
-    def refuse(self, method: str) -> str | None:
-        """The server refused it; gives the method used from now on."""
-        self.refused += 1
+    def unanswered(self, method: str, now: float) -> None:
+        """The server let a keep-alive of this method go unanswered."""
+        again = method in self._unanswered
+        if again:
+            self._unanswered.remove(method)
+        self._unanswered.append(method)
+        self._at_once |= self._last is not None and not again
+        self.refused += not again
+        self._give_up(method, "keepalive-unanswered", now, "not answered")
+
+    def refuse(self, method: str, now: float, reason: str) -> None:
+        """The server refused a keep-alive of this method, in these words."""
         self._refused.add(method)
         self._at_once = self._last is not None
+        self.refused += 1
+        self._give_up(method, "keepalive-refused", now, reason)
+
+    def _give_up(self, method: str, identifier: str, now: float, reason: str) -> None:
+        before = self.method
         if self._waiting_for == method:
             self._waiting_for = None
         self._settle()
-        return self.method
+        if before is not None and self.method != before:
+            change = KeepAliveChanged(now, before, self.method or "reports", reason)
+            self._changes.append((identifier, change))
+
+    def take_changes(self) -> list[tuple[str, KeepAliveChanged]]:
+        """Changes of the method since the last time, each with the deviation behind it."""
+        changes, self._changes = self._changes, []
+        return changes

@@ -49,13 +49,13 @@ class Liveness:
         self._last = None
 
     def media(self, now: float) -> None:
-        """RTP or RTCP arrived."""
+        """RTP arrived."""
         if self._last is not None:
             self._last = now
             self.seen_media = True
 
     def control(self, now: float) -> None:
-        """A reply arrived; before the first packet that proves nothing."""
+        """A reply or RTCP arrived; before the first packet that proves nothing."""
         if self._last is not None and self.seen_media:
             self._last = now
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from rtspkit.engine.events import Event, SourceChanged, StreamEnded
+from rtspkit.engine.events import Event, QuirkSeen, SourceChanged, StreamEnded
 from rtspkit.engine.handshake import Played
 from rtspkit.engine.liveness import Liveness
+from rtspkit.engine.quirks import QUIRKS
 from rtspkit.engine.receiver import (
     ByeReceived,
     PacketsReceived,
@@ -129,7 +130,10 @@ class Playback:
         end = played.range.end if played.range is not None else None
         npt = played.range is not None and played.range.unit == "npt"
         npt_start = start if npt and not resumed and isinstance(start, float | int) else None
-        self._range_end = end if npt and isinstance(end, float | int) else None
+        self._range_end = None
+        if npt and isinstance(end, float | int):
+            begin = start if isinstance(start, float | int) else 0.0
+            self._range_end = end if end > begin else None  # live cameras say npt=0-0
         for index, receiver in self.receivers.items():
             entry = played.rtp_info.get(index)
             receiver.inform(
@@ -160,23 +164,27 @@ class Playback:
         for frame in frames:
             known = self._channels.get(frame.channel)
             if known is None:
-                self.unknown_channel += 1
+                self._drop(frame.channel, now)
                 continue
             receiver, is_rtcp = known
             if is_rtcp:
                 packets += self._take_events(receiver, receiver.receive_rtcp(frame.payload, now))
             else:
                 packets += receiver.receive_rtp(frame.payload, now)
-        if frames:
-            self.liveness.media(now)
-        self._received(packets)
+        self._received(packets, now)
         return packets
+
+    def _drop(self, channel: int, now: float) -> None:
+        """A frame on a channel that was never set up: counted, and told the first time."""
+        if not self.unknown_channel:
+            meaning = QUIRKS["channel-unknown"]
+            self._events.append(QuirkSeen(now, "channel-unknown", meaning, f"channel {channel}"))
+        self.unknown_channel += 1
 
     def receive_rtp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTP port."""
         packets = self.receivers[index].receive_rtp_batch(views, now)
-        self.liveness.media(now)
-        self._received(packets)
+        self._received(packets, now)
         return packets
 
     def receive_rtcp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
@@ -185,12 +193,15 @@ class Playback:
         packets: list[RtpPacket] = []
         for view in views:
             packets += self._take_events(receiver, receiver.receive_rtcp(view, now))
-        self.liveness.media(now)
-        self._received(packets)
+        self._received(packets, now)
         return packets
 
-    def _received(self, packets: list[RtpPacket]) -> None:
+    def _received(self, packets: list[RtpPacket], now: float) -> None:
         """Media takes back a farewell that came before it; then, what came beside the media."""
+        if packets:
+            self.liveness.media(now)
+        else:
+            self.liveness.control(now)
         if self._farewells:
             for packet in packets:
                 if packet.stream is not None:
@@ -212,7 +223,7 @@ class Playback:
             elif isinstance(event, ByeReceived):
                 reason = bytes(event.reason or b"").decode("utf-8", "replace")
                 until = event.now + self._timeouts.bye_grace
-                self._farewells[receiver.stream.index] = (until, reason)
+                self._farewells.setdefault(receiver.stream.index, (until, reason))
             elif isinstance(event, SourceChanged):
                 self._events.append(event)
         return packets
@@ -266,7 +277,8 @@ class Playback:
         """Silence is in order at the end of the announced range."""
         end = self._range_end
         times = [receiver.snapshot().media_time for receiver in self.receivers.values()]
-        if end is None or not times or max(times) < end - END_TOLERANCE:
+        early = end is None or not times or max(times) < end - END_TOLERANCE
+        if early or not self.liveness.seen_media:
             raise error
         for index in self.receivers:
             self._end(index, "the presentation is over", now)

@@ -13,26 +13,34 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rtspkit.engine.events import QuirkSeen
+from rtspkit.wire.headers import redact_userinfo
+from rtspkit.wire.url import redact_url
 
 __all__ = ["QUIRKS", "QuirkLog"]
 
 MAXIMUM_KINDS = 256  # a peer that invents kinds is not given memory for them
+DETAIL = 120  # characters of foreign text in an event
 
 QUIRKS: dict[str, str] = {
     "cseq-missing": "a response without CSeq was matched to the only open request",
     "cseq-off": "a response with another CSeq was matched to the only open request",
     "response-unmatched": "a response that belongs to no open request was dropped",
     "session-id-changed": "the session identifier changed between responses",
+    "session-unreadable": "a Session header has no identifier that can be sent back",
     "session-missing": "SETUP was answered without a Session header",
     "transport-missing": "SETUP was answered without a Transport header",
     "transport-switched": "SETUP was answered with another transport than asked for",
     "interleaved-missing": "SETUP over TCP was answered without channel numbers",
     "interleaved-changed": "the server chose other channel numbers",
     "server-port-missing": "SETUP over UDP was answered without server ports",
-    "source-foreign": "the media source named in SETUP is not the peer and was left out",
+    "range-unreadable": "PLAY was answered with a Range that cannot be read",
     "rtp-info-missing": "PLAY was answered without RTP-Info",
+    "challenge-missing": "a 401 does not say how to authenticate",
+    "challenge-unusable": "a 401 offers no authentication that we have or may use",
+    "challenge-weaker": "a 401 asks for the password in the clear, after Digest was offered",
     "channel-unknown": "a frame on a channel that was never set up was dropped",
     "garbage": "bytes between frames and messages were skipped",
+    "options-refused": "OPTIONS was refused, although every server has to take it",
     "public-missing": "OPTIONS was answered without a Public header",
     "content-type": "DESCRIBE was answered with another content type than application/sdp",
     "server-request-flood": "more requests of the server than are answered in a second",
@@ -58,9 +66,15 @@ class QuirkLog:
         self.counts[identifier] += 1
         if self.counts[identifier] > 1:
             return None
-        return QuirkSeen(now, identifier, QUIRKS.get(identifier, identifier), detail)
+        return QuirkSeen(now, identifier, QUIRKS.get(identifier, identifier), _short(detail))
 
     def note_all(self, identifiers: Iterable[str], now: float) -> list[QuirkSeen]:
         """Count several; the events for those that are new."""
         events = (self.note(identifier, now) for identifier in identifiers)
         return [event for event in events if event is not None]
+
+
+def _short(detail: str) -> str:
+    """Foreign text for one line of a terminal, without user info."""
+    safe = "".join(c if c.isprintable() else "?" for c in redact_url(redact_userinfo(detail)))
+    return safe if len(safe) <= DETAIL else safe[:DETAIL] + "…"

@@ -11,6 +11,7 @@ from rtspkit.wire.message import Headers, Request, Response
 
 __all__ = ["ServerRequests"]
 
+METHOD = 32  # characters of a method's name that an event holds
 WINDOW = 1.0  # seconds, over which ``limits.server_requests`` counts
 
 
@@ -42,4 +43,4 @@ class ServerRequests:
             response = Response(200, "OK", headers)
         else:
             response = Response(501, "Not Implemented", headers)
-        return response, ServerRequested(now, request.method, response.status_code)
+        return response, ServerRequested(now, request.method[:METHOD], response.status_code)

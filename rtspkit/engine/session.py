@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from rtspkit.engine.authentication import Authenticator
-from rtspkit.engine.events import KeepAliveChanged
 from rtspkit.engine.exchange import (
     Answered,
     ControlCounters,
@@ -24,6 +23,7 @@ from rtspkit.engine.exchange import (
     Outbox,
     SessionGone,
 )
+from rtspkit.engine.garbage import GarbageWatch
 from rtspkit.engine.identity import learn_session
 from rtspkit.engine.keepalive import KeepAlive
 from rtspkit.engine.quirks import QuirkLog
@@ -32,10 +32,9 @@ from rtspkit.engine.state import State, check_allowed, next_state
 from rtspkit.errors import (
     ConnectionLost,
     DeadlineExceeded,
-    LimitExceeded,
     RemoteProtocolError,
     RtspError,
-    response_error,
+    SessionNotFound,
 )
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Credentials
@@ -108,7 +107,7 @@ class SessionMachine:
         self._exchanges = Exchanges()
         self._cseq = 0
         self._requested = ServerRequests(limits.server_requests)
-        self._out_of_step_since: float | None = None
+        self._garbage = GarbageWatch(limits.garbage_time)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -145,16 +144,17 @@ class SessionMachine:
         )
         if authorization is not None:
             headers.set("Authorization", authorization)
-            exchange.attempts += 1
-        if self.session_id is not None and exchange.method != "DESCRIBE":
-            headers.set("Session", self.session_id)
-            self.keepalive.activity(now)
-        for name, value in exchange.headers:
-            headers.set(name, value)
-        request = Request(exchange.method, exchange.uri, headers, exchange.body)
-        self._outbox.put(serialize_request(request))
+        session_id = None if exchange.method == "DESCRIBE" else self.session_id
+        if session_id is not None:
+            headers.set("Session", session_id)
+        self._outbox.put(serialize_request(exchange.request(headers)))
+        exchange.attempts += authorization is not None
+        exchange.nonce = self.authenticator.nonce
+        exchange.session_id = session_id
         exchange.cseq = self._cseq
-        exchange.deadline = now + exchange.timeout
+        exchange.sent = now
+        if exchange.deadline is None:
+            exchange.deadline = now + exchange.timeout
         self._exchanges.add(exchange)
         self.counters.requests += 1
 
@@ -178,42 +178,41 @@ class SessionMachine:
         A peer that breaks the protocol past repair ends the connection: every open exchange
         fails, and ``lost`` has the error.
         """
-        frames: list[InterleavedFrame] = []
         if self.lost is not None:
-            return frames
-        reader = self.reader
-        reader.receive_data(data)
+            return []
+        self.reader.receive_data(data)
+        frames: list[InterleavedFrame] = []
+        error = self._read(frames, now) or self._garbage.look(self.reader.resynchronizing, now)
+        if error is not None:
+            self._lose(error)
+        return frames
+
+    def _read(self, frames: list[InterleavedFrame], now: float) -> RemoteProtocolError | None:
+        """Take all that the reader has; gives what ended it."""
         try:
-            while events := reader.next_events():
+            while events := self.reader.next_events():
                 for event in events:
                     if isinstance(event, InterleavedFrame):
                         frames.append(event)
-                    else:
+                    elif self.lost is None:
                         self._receive_message(event, now)
         except RemoteProtocolError as error:
-            self._lose(error)
-        self._watch_garbage(now)
-        return frames
+            return error
+        return None
 
     def receive_eof(self, now: float, cause: BaseException | None = None) -> None:
-        """The connection has ended."""
+        """The connection has ended; ``cause`` is what the network said, if anything."""
         if self.lost is not None:
             return
         try:
             self.reader.receive_eof()
         except RemoteProtocolError as error:
-            self._lose(error)
-            return
+            cause = cause or error
+        self._read([], now)  # the last that was complete
         why = f" ({cause})" if cause else ""
-        lost = ConnectionLost(f"the server closed the connection{why}", phase=self._phase)
+        lost = ConnectionLost(f"the server closed the connection{why}", phase=self._exchanges.phase)
         lost.__cause__ = cause
         self._lose(lost)
-
-    @property
-    def _phase(self) -> str:
-        """What a failure at this moment interrupts."""
-        waiting = next(iter(self._exchanges.open.values()), None)
-        return waiting.method.lower() if waiting else "streaming"
 
     def data_to_send(self) -> bytes:
         """What to write to the connection now; empty when there is nothing."""
@@ -226,21 +225,18 @@ class SessionMachine:
     @property
     def deadline(self) -> float | None:
         """When ``handle_deadline`` is to be called; None when nothing is waited for."""
-        times = [exchange.deadline for exchange in self._exchanges.open.values()]
-        if self.keepalive.deadline is not None:
-            times.append(self.keepalive.deadline)
-        if self._out_of_step_since is not None:
-            times.append(self._out_of_step_since + self.limits.garbage_time)
-        return min(times, default=None)
+        times = (self._exchanges.deadline, self.keepalive.deadline, self._garbage.deadline)
+        return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
         """Fail what took too long, and send what is due."""
-        if self.lost is not None:
-            return
         for exchange in self._exchanges.expire(now):
             error = DeadlineExceeded(exchange.method.lower(), exchange.timeout)
             self._fail(exchange, error, now)
-        self._watch_garbage(now)
+        if self.lost is None:
+            out_of_step = self._garbage.look(self.reader.resynchronizing, now)
+            if out_of_step is not None:
+                self._lose(out_of_step)
         self._keep_alive(now)
 
     # -- inside -----------------------------------------------------------------------------
@@ -252,34 +248,28 @@ class SessionMachine:
             self._events.append(Noted(event))
 
     def _keep_alive(self, now: float) -> None:
-        before = self.keepalive.method
         method = self.keepalive.due(now)
+        self._tell_changes(now)
         if method is None or self.lost is not None:
             return
-        if before is not None and method != before:
-            self.note("keepalive-unanswered", now, before)
-            self._events.append(Noted(KeepAliveChanged(now, before, method, "not answered")))
-        self.request(method, self.session_uri, now=now, keepalive=True)
+        try:
+            self.request(method, self.session_uri, now=now, keepalive=True)
+        except RtspError as error:  # nothing can be sent any more
+            self._lose(error)
 
-    def _watch_garbage(self, now: float) -> None:
-        if not self.reader.resynchronizing:
-            self._out_of_step_since = None
-        elif self._out_of_step_since is None:
-            self._out_of_step_since = now
-        elif now >= self._out_of_step_since + self.limits.garbage_time and self.lost is None:
-            maximum = self.limits.garbage_time
-            self._lose(
-                LimitExceeded(
-                    "garbage_time", maximum, now - self._out_of_step_since, phase="streaming"
-                )
-            )
+    def _tell_changes(self, now: float) -> None:
+        for identifier, change in self.keepalive.take_changes():
+            self.note(identifier, now, change.before)
+            self._events.append(Noted(change))
 
     def _lose(self, error: RtspError) -> None:
         """The connection is of no use any more; every open exchange fails with the reason."""
+        if self.lost is not None:
+            return
         if error.phase is None:
-            error.phase = self._phase
+            error.phase = self._exchanges.phase
         self.lost = error
-        self._out_of_step_since = None
+        self._garbage.stop()
         self.keepalive.stop()
         for exchange in self._exchanges.take_all():
             self._events.append(Failed(exchange, error))
@@ -310,8 +300,9 @@ class SessionMachine:
     def _receive_response(self, response: Response, now: float) -> None:
         self.counters.responses += 1
         if response.status_code < 200:
-            return  # provisional: the final one follows, or the deadline
-        exchange, deviation = self._exchanges.match(response.cseq)
+            self._exchanges.provisional()
+            return
+        exchange, deviation = self._exchanges.match(response)
         if deviation is not None:
             self.note(deviation, now)
         if exchange is None:
@@ -324,31 +315,28 @@ class SessionMachine:
         if exchange.attempts:
             self.authenticator.accepted()
         if response.status_code >= 300:
-            error = response_error(
-                exchange.method,
-                response.status_code,
-                response.reason_phrase,
-                cseq=exchange.cseq,
-            )
-            self._fail(exchange, error, now)
+            self._fail(exchange, exchange.refusal(response), now)
             return
         self._accept(exchange, response, now)
 
     def _receive_challenge(self, exchange: Exchange, response: Response, now: float) -> None:
-        values = response.headers.get_all("WWW-Authenticate")
+        authenticator = self.authenticator
+        again = authenticator.challenged(
+            response.headers.get_all("WWW-Authenticate"),
+            attempts=exchange.attempts,
+            nonce=exchange.nonce,
+            fresh=exchange.challenged,
+        )
+        exchange.challenged = True
+        for identifier in authenticator.take_deviations():
+            self.note(identifier, now)
+        if not again:
+            self._fail(exchange, exchange.refusal(response), now)
+            return
         try:
-            again = self.authenticator.challenged(values, attempts=exchange.attempts)
-            for identifier in self.authenticator.deviations:
-                self.note(identifier, now)
-            self.authenticator.deviations.clear()
-            if again:
-                self._send(exchange, now)
-                return
+            self._send(exchange, now)
         except RtspError as error:
             self._fail(exchange, error, now)
-            return
-        reason = response.reason_phrase
-        self._fail(exchange, response_error(exchange.method, 401, reason, cseq=exchange.cseq), now)
 
     def _accept(self, exchange: Exchange, response: Response, now: float) -> None:
         method = exchange.method
@@ -358,15 +346,13 @@ class SessionMachine:
             self.keepalive.advertise(self.methods)
         elif method == "OPTIONS":
             self.note("public-missing", now)
+        self.keepalive.answer(method)
         if method == "TEARDOWN":
-            self.session_id = None
-            self.keepalive.stop()
+            self._leave_session()
         elif method != "DESCRIBE":
             self._learn_session(exchange, response, now)
         self.state = next_state(self.state, method)
-        if exchange.keepalive:
-            self.keepalive.answer(method)
-        else:
+        if not exchange.keepalive:
             self._events.append(Answered(exchange, response))
 
     def _learn_session(self, exchange: Exchange, response: Response, now: float) -> None:
@@ -376,23 +362,27 @@ class SessionMachine:
             self.note(identifier, now)
         self.session_id = learnt.session_id
         if setting_up:
-            self.keepalive.start(now, learnt.timeout)
+            self.keepalive.start(exchange.sent, learnt.timeout)
+        elif exchange.session_id is not None:
+            self.keepalive.learn(learnt.timeout)
+            self.keepalive.activity(exchange.sent)
+
+    def _leave_session(self) -> None:
+        self.session_id = None
+        self.state = State.INIT
+        self.keepalive.stop()
 
     def _fail(self, exchange: Exchange, error: RtspError, now: float) -> None:
         """An exchange failed; a keep-alive's failure is ours to handle."""
-        status = getattr(error, "status_code", None)
-        if status == 454:
-            self.session_id = None
-            self.state = State.INIT
-            self.keepalive.stop()
-            self._events.append(SessionGone())
+        gone = isinstance(error, SessionNotFound) and exchange.session_id is not None
         if not exchange.keepalive:
             self._events.append(Failed(exchange, error))
-            return
-        if status == 454:
-            return
-        before = exchange.method
-        unanswered = isinstance(error, DeadlineExceeded)
-        self.note("keepalive-unanswered" if unanswered else "keepalive-refused", now, before)
-        method = self.keepalive.refuse(before)
-        self._events.append(Noted(KeepAliveChanged(now, before, method or "reports", str(error))))
+        elif not gone or not self.keepalive.worked(exchange.method):
+            self.keepalive.fail(exchange.method, error, now)
+            self._tell_changes(now)
+        if not gone:
+            self._keep_alive(now)
+        elif exchange.session_id == self.session_id:
+            self._leave_session()
+            if exchange.method != "TEARDOWN":
+                self._events.append(SessionGone())

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from typing import cast
@@ -27,6 +28,7 @@ __all__ = ["TcpCircuit", "numeric_host", "open_circuit", "resolve"]
 
 SLAB_SIZE = 256 * 1024  # bytes; holds some 200 packets
 SLAB_LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
+LINGER = 0.1  # seconds that a full send buffer of the kernel may take to have room again
 
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -135,18 +137,17 @@ class TcpCircuit(asyncio.BufferedProtocol):
         """Bytes that were written and that the kernel has not taken."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    def close(self, linger: float) -> None:
-        """Close after what was written is sent. ``on_lost`` will not be called.
+    def close(self) -> None:
+        """Close after what was written is sent, or soon when the peer does not take it.
 
-        Args:
-            linger: Seconds after which the rest is given up: the peer may take nothing.
+        ``on_lost`` will not be called.
         """
         self._told = True
         if self._transport is None:
             return
         self._transport.close()
         if self.waiting and self._linger is None:
-            self._linger = self._loop.call_later(linger, self.abort)
+            self._linger = self._loop.call_later(LINGER, self.abort)
 
     def abort(self) -> None:
         """Close now. ``on_lost`` will not be called."""
@@ -216,8 +217,10 @@ def numeric_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).lower()
+    """In a few words; asyncio's own messages repeat the address."""
+    code = getattr(error, "errno", None)
+    text = os.strerror(code) if isinstance(code, int) and code > 0 else str(error)
+    return (text or type(error).__name__).lower()
 
 
 async def _connect(

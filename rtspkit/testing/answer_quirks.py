@@ -122,7 +122,7 @@ def folded(data: bytes) -> bytes:
 
 def latin_1(data: bytes) -> bytes:
     """A header that is not UTF-8."""
-    return data.replace(b"\r\n", b"\r\nX-Place: Caf\xe9\r\n", 1)
+    return data.replace(b"\r\n", b"\r\nX-Place: Stra\xdfe\r\n", 1)
 
 
 def line_feeds(data: bytes) -> bytes:

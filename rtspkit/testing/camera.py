@@ -37,8 +37,8 @@ class Camera(CameraCore):
     """An RTSP server for tests; its options are those of ``CameraOptions``.
 
     Attributes:
-        requests: What clients asked, in order; the last 100,000.
-        rtcp_received: What clients reported, in order; the last 100,000.
+        requests: What clients asked, in order; at most 100,000.
+        rtcp_received: What clients reported, in order; at most 100,000.
         protocol_errors: What clients sent that is no RTSP or RTCP.
         connections: Those that are open, the oldest first.
         sessions: Those that live, by id.

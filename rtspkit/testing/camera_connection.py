@@ -115,7 +115,7 @@ class CameraConnection(asyncio.Protocol):
                 elif isinstance(event, InterleavedFrame):
                     self._frame(event)
         except RemoteProtocolError as error:
-            self.camera.protocol_errors.append(error)
+            self.camera.broken(error)
             self.write(serialize_response(Response(400, "Bad Request")))
             self.close()
 

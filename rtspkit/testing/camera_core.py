@@ -11,10 +11,10 @@ import asyncio
 import inspect
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from rtspkit.errors import DeadlineExceeded, MalformedPacket, RemoteProtocolError
 from rtspkit.testing.authenticator import Authenticator
@@ -36,6 +36,7 @@ from rtspkit.wire.rtcp import RtcpPacket, SenderReport, is_rtcp, parse_rtcp
 __all__ = ["CameraCore", "ReceivedRtcp"]
 
 MAX_RECORDS = 100_000  # requests, RTCP packets and errors that are kept
+_Record = TypeVar("_Record")
 ALIASES = {"AAC": "MPEG4-GENERIC"}
 
 
@@ -56,6 +57,13 @@ class ReceivedRtcp:
     now: float
 
 
+def _keep(records: list[_Record], record: _Record) -> None:
+    """Append a record; past the bound, the older half goes."""
+    records.append(record)
+    if len(records) > MAX_RECORDS:
+        del records[: MAX_RECORDS // 2]
+
+
 class CameraCore(CameraOptions):
     """The state of a camera; see ``Camera``."""
 
@@ -64,10 +72,10 @@ class CameraCore(CameraOptions):
         self.rules = Script()
         self.responder = Responder(self)
         self.presentation: list[Track] = []
-        self.session_version = 1
-        self.requests: deque[Request] = deque(maxlen=MAX_RECORDS)
-        self.rtcp_received: deque[ReceivedRtcp] = deque(maxlen=MAX_RECORDS)
-        self.protocol_errors: deque[RemoteProtocolError] = deque(maxlen=MAX_RECORDS)
+        self.session_version = 0
+        self.requests: list[Request] = []
+        self.rtcp_received: list[ReceivedRtcp] = []
+        self.protocol_errors: list[RemoteProtocolError] = []
         self.sessions: dict[str, CameraSession] = {}
         self.connections: list[CameraConnection] = []
         self.packets_sent: Counter[int] = Counter()
@@ -97,6 +105,7 @@ class CameraCore(CameraOptions):
         if any(isinstance(track, str) for track in self.tracks):
             clip = {track.encoding_name: track for track in load_clip()}
         self.presentation = []
+        self.session_version += 1
         for index, track in enumerate(self.tracks):
             if isinstance(track, str):
                 name = ALIASES.get(track.upper(), track.upper())
@@ -191,7 +200,12 @@ class CameraCore(CameraOptions):
 
     def record(self, request: Request) -> None:
         """A request was read."""
-        self.requests.append(request)
+        _keep(self.requests, request)
+        self.changed()
+
+    def broken(self, error: RemoteProtocolError) -> None:
+        """A client sent what is no RTSP or RTCP."""
+        _keep(self.protocol_errors, error)
         self.changed()
 
     async def ask_user(self, request: Request) -> Response | None:
@@ -296,9 +310,9 @@ class CameraCore(CameraOptions):
             try:
                 packets = parse_rtcp(data)
             except MalformedPacket as error:
-                self.protocol_errors.append(error)
+                self.broken(error)
             else:
                 if "rtcp" in self.keepalive:
                     session.touch()
-                self.rtcp_received.append(ReceivedRtcp(session.id, index, packets, self.now()))
+                _keep(self.rtcp_received, ReceivedRtcp(session.id, index, packets, self.now()))
         self.changed()

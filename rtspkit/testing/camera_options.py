@@ -3,7 +3,8 @@
 Layer:  testing
 In/Out: values only; all of them may be changed while the camera runs
 
-A change holds from the next request, session or packet on.
+A change holds from the next request, session or packet on; one of ``tracks`` or ``port`` from the
+next ``start``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class CameraOptions:
         session_timeout: Silence after which a session is dropped; None for never.
         advertised_timeout: What the Session header says; None for ``session_timeout``.
         keepalive: Signs of life that count, of ``"request"`` and ``"rtcp"``.
+        close_on_expiry: Whether the connection is closed with a session that is dropped.
         max_sessions: Sessions at once; SETUP of one more is answered 453.
         duration: Length of the presentation; None for a live one, without an end.
         packets: RTP packets per track and session, after which it ends; None for no bound.
@@ -69,6 +71,7 @@ class CameraOptions:
     session_timeout: float | None = 60.0
     advertised_timeout: float | None = None
     keepalive: Collection[str] = ("request",)
+    close_on_expiry: bool = False
     max_sessions: int | None = None
     duration: float | None = None
     packets: int | None = None

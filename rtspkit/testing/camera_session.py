@@ -12,6 +12,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Literal
 
+from rtspkit.testing.outlet import InterleavedOutlet
 from rtspkit.testing.sender import TrackSender
 
 if TYPE_CHECKING:
@@ -69,9 +70,17 @@ class CameraSession:
         if timeout is not None and self.camera.now() - self.last_seen >= timeout:
             self._timer = None
             self.camera.sessions_expired += 1
+            if self.camera.close_on_expiry:
+                self._close_connections()
             self.close()
         else:
             self._arm()
+
+    def _close_connections(self) -> None:
+        """End the connections that carry media of this session."""
+        for sender in self.senders.values():
+            if isinstance(sender.outlet, InterleavedOutlet):
+                sender.outlet.connection.close()
 
     def add(self, sender: TrackSender) -> None:
         """Take a track in; in a playing session it plays from now on."""

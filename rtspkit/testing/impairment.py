@@ -157,8 +157,7 @@ class DatagramLane:
         return out
 
     def clear(self) -> None:
-        """Forget what is under way; it counts as dropped."""
-        self.counters.dropped += len(self._queue) + len(self._held)
+        """Forget what is under way: nobody waits for it any more, so it is not counted as lost."""
         self._queue.clear()
         self._held.clear()
         self._queued = 0

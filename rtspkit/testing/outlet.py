@@ -27,6 +27,9 @@ class FrameWriter(Protocol):
     async def drain(self) -> None:
         """Wait until the connection takes more."""
 
+    def close(self) -> None:
+        """End the connection."""
+
 
 class Outlet(Protocol):
     """One track's way to its client."""

@@ -160,6 +160,7 @@ _TABLE: tuple[tuple[str, str, Callable[[CameraCore], None]], ...] = (
     ("set-parameter-closes", "closed on SET_PARAMETER", _do("SET_PARAMETER", Close())),
     ("user-agent-required", "400 without User-Agent", _set(user_agent_required=True)),
     ("reports-keep-alive", "only RTCP keeps a session alive", _set(keepalive=("rtcp",))),
+    ("expiry-closes", "the connection is closed with its session", _set(close_on_expiry=True)),
     # Session and CSeq
     ("session-blanks", "Session with blanks and more parameters", _edit("Session", answers.blanks)),
     ("session-changes", "another Session id in every answer", answers.changing_session),

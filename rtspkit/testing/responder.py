@@ -79,7 +79,7 @@ class Responder:
         except Refused as refused:
             response = refused.response
         except RemoteProtocolError as error:
-            self.camera.protocol_errors.append(error)
+            self.camera.broken(error)
             response = make_response(400)
         if self.camera.server:
             response.headers.add("Server", self.camera.server)

@@ -154,7 +154,11 @@ class TrackSender:
 
     def goodbye(self) -> bool:
         """Send a BYE, in a compound packet as the RFC wants it."""
-        packets: list[RtcpPacket] = [ReceiverReport(self.ssrc), self._description(), Goodbye([self.ssrc])]
+        packets: list[RtcpPacket] = [
+            ReceiverReport(self.ssrc),
+            self._description(),
+            Goodbye([self.ssrc]),
+        ]
         return self.outlet.send(serialize_rtcp(packets), rtcp=True)
 
     def _description(self) -> SourceDescription:

@@ -7,6 +7,7 @@ A machine without the servers skips, and says what is missing; with
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -49,16 +50,29 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return LOOPS
 
 
+def open_sockets() -> set[str]:
+    """The sockets of this process, by the names that Linux gives them."""
+    found = set()
+    folder = Path("/proc/self/fd")
+    for entry in folder.iterdir() if folder.exists() else ():
+        with contextlib.suppress(OSError):  # the folder's own descriptor
+            name = os.readlink(entry)
+            if name.startswith("socket:"):
+                found.add(name)
+    return found
+
+
 @pytest_asyncio.fixture(autouse=True)
 async def clean() -> AsyncIterator[None]:
-    """Fails when a task is left over, or an exception that nobody took."""
+    """Fails when a task or a socket is left over, or an exception that nobody took."""
     loop = asyncio.get_running_loop()
     failures: list[dict[str, object]] = []
     loop.set_exception_handler(lambda _, context: failures.append(context))
-    tasks = asyncio.all_tasks()
+    tasks, sockets = asyncio.all_tasks(), open_sockets()
     yield
     assert failures == []
     assert asyncio.all_tasks() - tasks - {asyncio.current_task()} == set()
+    assert open_sockets() - sockets == set()
 
 
 def require(missing: str | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from types import TracebackType
 
 from rtspkit.testing.ports import Address, DatagramPort, open_pair
@@ -21,6 +23,13 @@ from rtspkit.wire.rtp import RtpPacket, parse_rtp
 from rtspkit.wire.url import parse_url
 
 PATIENCE = 5.0  # seconds before a test fails
+
+
+async def until(predicate: Callable[[], bool]) -> None:
+    """Let the loop turn until something is so that nobody tells about."""
+    async with asyncio.timeout(PATIENCE):
+        while not predicate():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 class RawClient:
@@ -48,18 +57,14 @@ class RawClient:
         trace: TracebackType | None,
     ) -> None:
         self.output.close()
-        try:
+        with contextlib.suppress(OSError):  # a camera that resets: some tests are about that
             await self.output.wait_closed()
-        except OSError:
-            pass  # the camera has reset the connection: some tests are about that
         for pair in self.udp:
             for port in pair:
                 port.close()
                 await port.closed
 
-    def send(
-        self, method: str, uri: str | None = None, body: bytes = b"", **headers: str
-    ) -> None:
+    def send(self, method: str, uri: str | None = None, body: bytes = b"", **headers: str) -> None:
         """Send a request without waiting; ``User_Agent="x"`` is the header ``User-Agent: x``."""
         self.cseq += 1
         fields = Headers([("CSeq", str(self.cseq))])
@@ -79,6 +84,11 @@ class RawClient:
                     return None
                 self.reader.receive_data(data)
         return event
+
+    async def until_end(self) -> None:
+        """Read until the connection ends, one way or the other."""
+        while await self.event() is not None:
+            pass
 
     async def answer(self) -> Response:
         """The next response; what comes before it is kept in ``events``."""

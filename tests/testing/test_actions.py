@@ -101,7 +101,7 @@ async def test_close_ends_the_connection_with_or_without_an_answer(action, piece
 async def test_edits_headers():
     change = EditHeaders(set={"B": "2"}, remove=("A",), change={"C": str.upper, "D": str.upper})
     answer = Response(200, "OK", Headers([("A", "1"), ("C", "x"), ("C", "y")]))
-    exchange, _ = await run(change, answer=answer)
+    await run(change, answer=answer)
     assert list(answer.headers) == [("B", "2"), ("C", "X"), ("C", "Y")]
     silent, _ = await run(Drop(), change)
     assert silent.pieces == []

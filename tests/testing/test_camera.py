@@ -15,8 +15,6 @@ from rtspkit.wire.rtcp import Goodbye, ReceiverReport, SenderReport, parse_rtcp,
 from rtspkit.wire.rtp import parse_rtp
 from rtspkit.wire.sdp import parse_sdp
 
-pytestmark = pytest.mark.usefixtures("clean")
-
 
 async def test_describes_the_clip():
     async with Camera() as camera, RawClient(camera.url) as client:
@@ -151,10 +149,12 @@ async def test_hook_on_requests_may_answer(waits):
     async def later(request: Request) -> Response | None:
         return answer(request)
 
-    async with Camera(on_request=later if waits else answer) as camera:
-        async with RawClient(camera.url) as client:
-            assert (await client.request("OPTIONS")).status_code == 418
-            assert (await client.request("DESCRIBE")).status_code == 200
+    async with (
+        Camera(on_request=later if waits else answer) as camera,
+        RawClient(camera.url) as client,
+    ):
+        assert (await client.request("OPTIONS")).status_code == 418
+        assert (await client.request("DESCRIBE")).status_code == 200
 
 
 async def test_records_requests_and_rtcp():
@@ -217,8 +217,7 @@ async def test_kill_resets_every_connection_and_forgets_sessions():
         await client.set_up(0)
         camera.kill()
         with pytest.raises(ConnectionResetError):
-            while await client.event() is not None:
-                pass
+            await client.until_end()
         assert camera.sessions == {}
         await camera.wait_until(lambda: camera.connections == [])
 
@@ -309,15 +308,18 @@ async def test_closing_twice_or_unopened_does_nothing():
 
 
 async def test_nothing_is_left_after_closing_with_everything_going_on():
-    async with Camera(speed=math.inf) as camera:
-        async with RawClient(camera.url) as tcp, RawClient(camera.url) as udp:
-            await tcp.play(0, 1)
-            await udp.play(0, 1, transport="udp")
-            await camera.wait_until(lambda: camera.packets_sent.total() > 500)
-            camera.script("OPTIONS")
-            await camera.aclose()
-            assert camera.sessions == {}
-            assert camera.connections == []
+    async with (
+        Camera(speed=math.inf) as camera,
+        RawClient(camera.url) as tcp,
+        RawClient(camera.url) as udp,
+    ):
+        await tcp.play(0, 1)
+        await udp.play(0, 1, transport="udp")
+        await camera.wait_until(lambda: camera.packets_sent.total() > 500)
+        camera.script("OPTIONS")
+        await camera.aclose()
+        assert camera.sessions == {}
+        assert camera.connections == []
 
 
 async def test_stale_nonces_can_be_ordered():
@@ -330,3 +332,18 @@ async def test_stale_nonces_can_be_ordered():
         assert first == again != third
         assert camera.challenged == 3
         assert camera.refused == 0
+
+
+@pytest.mark.virtual_clock
+async def test_a_virtual_clock_is_the_only_clock():
+    loop = asyncio.get_running_loop()
+    camera = Camera(tracks=("PCMU",), session_timeout=10)
+    async with camera, RawClient(camera.url) as client:
+        await client.play(0, transport="udp")
+        begun = loop.time()
+        await camera.wait_until(lambda: camera.sessions_expired == 1, timeout=None)
+        assert loop.time() - begun == pytest.approx(10.0, abs=1e-6)
+        assert camera.packets_sent[0] == pytest.approx(10 * 50, abs=1)
+        reports = await client.received(10, port=1)
+        times = [parse_rtcp(report)[0].ntp / (1 << 32) for report in reports]
+        assert times[9] - times[0] == pytest.approx(9.0, abs=1e-3)

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import pytest
 from rtspkit_raw import RawClient
 
 from rtspkit.testing.actions import Delay, Drop
 from rtspkit.testing.camera import Camera
 from rtspkit.testing.camera_connection import MAX_WAITING, reset_on_close
 from rtspkit.wire.message import Request
-
-pytestmark = pytest.mark.usefixtures("clean")
 
 
 async def test_answers_in_the_order_of_the_requests():

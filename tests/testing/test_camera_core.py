@@ -8,6 +8,7 @@ from rtspkit_raw import RawClient
 from rtspkit.errors import DeadlineExceeded
 from rtspkit.testing.authenticator import Authentication
 from rtspkit.testing.camera import Camera
+from rtspkit.wire.message import Request
 from rtspkit.wire.ntp import ntp_to_unix
 
 
@@ -30,6 +31,15 @@ def test_tracks_of_the_user_keep_their_control():
     assert [track.control for track in other.presentation] == ["mine", "mine"]
 
 
+def test_records_are_bounded(monkeypatch):
+    monkeypatch.setattr("rtspkit.testing.camera_core.MAX_RECORDS", 10)
+    camera = Camera()
+    for number in range(25):
+        camera.record(Request("OPTIONS", str(number)))
+    assert len(camera.requests) <= 10
+    assert camera.requests[-1].uri == "24"
+
+
 def test_a_seed_gives_the_same_numbers_again():
     numbers = []
     for seed in (1, 1, 2):
@@ -40,7 +50,6 @@ def test_a_seed_gives_the_same_numbers_again():
     assert numbers[0] == numbers[1] != numbers[2]
 
 
-@pytest.mark.usefixtures("clean")
 class TestRunning:
     async def test_waits_until_something_is_so(self):
         async with Camera() as camera, RawClient(camera.url) as client:

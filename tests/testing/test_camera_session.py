@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from itertools import pairwise
 
 import pytest
 from rtspkit_raw import RawClient
@@ -9,8 +11,6 @@ from rtspkit.testing.camera import Camera
 from rtspkit.wire.header import parse_range, parse_rtp_info
 from rtspkit.wire.message import serialize_frame
 from rtspkit.wire.rtcp import ReceiverReport, serialize_rtcp
-
-pytestmark = pytest.mark.usefixtures("clean")
 
 
 async def test_is_dropped_without_a_sign_of_life_and_unknown_afterwards():
@@ -23,6 +23,19 @@ async def test_is_dropped_without_a_sign_of_life_and_unknown_afterwards():
         assert 0.09 <= loop.time() - begun < 1.0
         assert camera.sessions == {}
         assert (await client.request("GET_PARAMETER")).status_code == 454
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_may_close_the_connection_with_it(closes):
+    camera = Camera(session_timeout=0.02, close_on_expiry=closes)
+    async with camera, RawClient(camera.url) as client:
+        await client.play(0)
+        if closes:
+            await client.until_end()
+        else:
+            await camera.wait_until(lambda: camera.sessions_expired == 1)
+            assert (await client.request("OPTIONS")).status_code == 200
+        assert camera.sessions == {}
 
 
 async def test_requests_keep_it_alive():
@@ -40,18 +53,20 @@ async def test_requests_keep_it_alive():
 async def test_rtcp_keeps_it_alive_only_when_it_counts(counts):
     loop = asyncio.get_running_loop()
     keepalive = ("rtcp",) if counts else ("request",)
-    async with Camera(session_timeout=0.1, keepalive=keepalive) as camera:
-        async with RawClient(camera.url) as client:
-            await client.play(0)
-            report = serialize_frame(1, serialize_rtcp([ReceiverReport(1)]))
-            until = loop.time() + 0.25
-            while loop.time() < until and camera.sessions:
-                client.output.write(report)
-                received = len(camera.rtcp_received)
-                await camera.wait_until(
-                    lambda n=received: len(camera.rtcp_received) > n or not camera.sessions
-                )
-            assert bool(camera.sessions) is counts
+    async with (
+        Camera(session_timeout=0.1, keepalive=keepalive) as camera,
+        RawClient(camera.url) as client,
+    ):
+        await client.play(0)
+        report = serialize_frame(1, serialize_rtcp([ReceiverReport(1)]))
+        until = loop.time() + 0.25
+        while loop.time() < until and camera.sessions:
+            client.output.write(report)
+            received = len(camera.rtcp_received)
+            await camera.wait_until(
+                lambda n=received: len(camera.rtcp_received) > n or not camera.sessions
+            )
+        assert bool(camera.sessions) is counts
 
 
 async def test_pause_and_play_go_on_without_a_gap():
@@ -71,7 +86,7 @@ async def test_pause_and_play_go_on_without_a_gap():
     numbers = [packet.sequence_number for packet in packets]
     assert numbers == [(numbers[0] + i) & 0xFFFF for i in range(len(numbers))]
     ticks = [packet.timestamp for packet in packets]
-    assert {(b - a) & 0xFFFFFFFF for a, b in zip(ticks, ticks[1:], strict=False)} == {1024}
+    assert {(b - a) & 0xFFFFFFFF for a, b in pairwise(ticks)} == {1024}
 
 
 async def test_seeks_to_the_keyframe_before():
@@ -132,6 +147,22 @@ async def test_reports_go_on_at_their_interval():
         first, second = [p for p in await client.reports(2) if hasattr(p, "ntp")]
     assert (second.ntp - first.ntp) / (1 << 32) == pytest.approx(0.05, abs=0.03)
     assert (second.rtp_timestamp - first.rtp_timestamp) / 90_000 == pytest.approx(0.05, abs=0.03)
+
+
+async def test_waits_for_a_client_that_does_not_read():
+    async with Camera(speed=math.inf) as camera, RawClient(camera.url) as client:
+        await client.play(0, 1)
+        client.output.transport.pause_reading()
+        sent = -1
+        while camera.packets_sent.total() != sent:
+            sent = camera.packets_sent.total()
+            for _ in range(100):
+                await asyncio.sleep(0)
+        assert sent < 50_000
+        client.output.transport.resume_reading()
+        async with asyncio.timeout(5):
+            while camera.packets_sent.total() == sent:
+                await client.frames(50)
 
 
 async def test_closing_twice_does_nothing():

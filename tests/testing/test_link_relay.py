@@ -3,12 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from rtspkit_raw import until
 
 from rtspkit.testing.impairment import Impairment
 from rtspkit.testing.link_relay import LinkRelay
 from rtspkit.testing.ports import open_pair
-
-pytestmark = pytest.mark.usefixtures("clean")
 
 
 class Side:
@@ -28,7 +27,7 @@ class Side:
 
 
 async def make(client: Side, *, blocked: bool = False, **down) -> LinkRelay:
-    relay = LinkRelay(
+    return LinkRelay(
         0,
         seed=0,
         down=Impairment(**down),
@@ -39,7 +38,6 @@ async def make(client: Side, *, blocked: bool = False, **down) -> LinkRelay:
         host="127.0.0.1",
         blocked=lambda: blocked,
     )
-    return relay
 
 
 async def test_relays_both_ways_on_both_ports():
@@ -87,9 +85,7 @@ async def test_what_comes_while_blocked_counts_as_dropped():
     await relay.open()
     counters = relay.lane("down", "rtp").counters
     server.ports[0].send(b"x", ("127.0.0.1", relay.toward_server[0]))
-    async with asyncio.timeout(5):
-        while not counters.received:
-            await asyncio.sleep(0)
+    await until(lambda: counters.received > 0)
     assert (counters.received, counters.dropped) == (1, 1)
     await relay.aclose()
     await client.close()
@@ -104,9 +100,7 @@ async def test_closing_twice_leaves_no_socket_and_no_timer(opened):
     if opened:
         await relay.open()
         client.ports[0].send(b"x", ("127.0.0.1", relay.toward_server[0]))
-        async with asyncio.timeout(5):
-            while not relay.lane("down", "rtp").counters.received:
-                await asyncio.sleep(0)
+        await until(lambda: relay.lane("down", "rtp").counters.received > 0)
     relay.close()
     await relay.aclose()
     await relay.aclose()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtspkit.testing.link_rewriting import RequestRewriter, ResponseRewriter
@@ -110,6 +110,7 @@ def test_a_server_port_of_zero_stays_and_is_not_believed():
     assert ports.server is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(data=st.lists(st.sampled_from([FRAME, OTHER, ANNOUNCE, b"$", b"RT", b"\0"]), max_size=8))
 def test_whatever_has_no_setup_in_it_passes_as_it_is(data):
     whole = b"".join(data)

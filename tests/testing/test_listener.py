@@ -7,8 +7,6 @@ import pytest
 
 from rtspkit.testing.listener import LOOPBACK, Listener
 
-pytestmark = pytest.mark.usefixtures("clean")
-
 
 async def reaches(host: str, port: int) -> bool:
     try:
@@ -37,9 +35,8 @@ async def test_an_address_that_is_not_there_is_left_out_unless_it_is_the_first()
 
 
 async def test_a_port_that_is_taken_is_an_error():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(OSError, match=r".*"):
-            await Listener.open(asyncio.Protocol, port=taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match=r".*"):
+        await Listener.open(asyncio.Protocol, port=taken.getsockname()[1])
 
 
 async def test_a_port_can_be_listened_at_again_at_once():

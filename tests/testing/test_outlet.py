@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from rtspkit.testing.outlet import InterleavedOutlet, UdpOutlet
 from rtspkit.testing.ports import open_pair
 from rtspkit.wire.transport import Transport
-
-pytestmark = pytest.mark.usefixtures("clean")
 
 
 class Writer:
@@ -22,6 +18,9 @@ class Writer:
 
     async def drain(self) -> None:
         self.drained += 1
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 async def test_interleaved_packets_are_frames_on_their_channel():
@@ -39,9 +38,7 @@ async def test_interleaved_packets_are_frames_on_their_channel():
 async def test_datagrams_go_to_the_clients_ports_on_the_peers_host():
     got: asyncio.Queue[tuple] = asyncio.Queue()
     client = await open_pair("127.0.0.1", lambda *what: got.put_nowait(what))
-    wanted = Transport(
-        "UDP", client_port=(client[0].port, client[1].port), destination="192.0.2.1"
-    )
+    wanted = Transport("UDP", client_port=(client[0].port, client[1].port), destination="192.0.2.1")
     outlet = await UdpOutlet.open(
         wanted,
         local=("127.0.0.1", 554),

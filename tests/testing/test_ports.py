@@ -3,10 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from rtspkit_raw import until
 
 from rtspkit.testing.ports import bind_pair, open_pair
-
-pytestmark = pytest.mark.usefixtures("clean")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -41,9 +40,7 @@ async def test_sends_and_receives_and_closes():
 async def test_a_datagram_that_the_system_refuses_is_counted():
     pair = await open_pair("127.0.0.1", lambda *what: None)
     pair[0].send(bytes(70_000), ("127.0.0.1", pair[1].port))
-    async with asyncio.timeout(5):
-        while not pair[0].failed:
-            await asyncio.sleep(0)
+    await until(lambda: pair[0].failed > 0)
     for port in pair:
         port.close()
         await port.closed

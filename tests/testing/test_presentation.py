@@ -20,7 +20,15 @@ def test_the_row_of_units_goes_on_from_turn_to_turn():
 
 @pytest.mark.parametrize(
     ("npt", "first", "keyframe"),
-    [(0.0, 0, 0), (0.05, 1, 0), (0.1, 1, 0), (0.29, 3, 2), (0.35, 4, 2), (0.4, 4, 4), (1.01, 11, 10)],
+    [
+        (0.0, 0, 0),
+        (0.05, 1, 0),
+        (0.1, 1, 0),
+        (0.29, 3, 2),
+        (0.35, 4, 2),
+        (0.4, 4, 4),
+        (1.01, 11, 10),
+    ],
 )
 def test_units_are_found_by_time(npt, first, keyframe):
     assert make().first_at(npt) == first
@@ -50,9 +58,7 @@ def test_the_description_says_what_the_tracks_are(address):
         Track("audio", "L16", 97, 44100, [Unit(b"", 0)], 9, channels=2, control="b"),
         Track("audio", "PCMU", 0, 8000, [Unit(b"", 0)], 9, channels=1, control="c"),
     ]
-    description = parse_sdp(
-        describe(tracks, address=address, session_id=5, range_value="npt=0-10")
-    )
+    description = parse_sdp(describe(tracks, address=address, session_id=5, range_value="npt=0-10"))
     assert description.deviations == ()
     assert (description.control, description.range) == ("*", "npt=0-10")
     assert description.origin is not None

@@ -12,8 +12,12 @@ from rtspkit.wire.credentials import Credentials, authorize, parse_challenges
 from rtspkit.wire.message import InterleavedFrame
 from rtspkit.wire.rtcp import Goodbye, is_rtcp, parse_rtcp
 
+# one loop is enough: the quirks are about what is said, not about how
+ONE_LOOP = pytest.mark.asyncio(loop_factories=["asyncio"])
+
 # what only changes an option of the camera
 OPTIONS = {
+    "expiry-closes": ("close_on_expiry", True),
     "no-reports": ("report_interval", None),
     "reports-keep-alive": ("keepalive", ("rtcp",)),
     "reports-late": ("report_delay", 3.0),
@@ -31,17 +35,14 @@ PACKETS = {
     "ssrc-changes",
     "unknown-payload-type",
 }
+CHALLENGES = {"basic-first", "challenge-blanks", "challenge-unquoted", "challenges-on-one-line"}
 ELSEWHERE = {"media-before-reply", "stale-unannounced"}
-ANSWERS = sorted(set(QUIRKS) - set(OPTIONS) - REPORTS - PACKETS - ELSEWHERE)
-
-pytestmark = pytest.mark.usefixtures("clean")
+ANSWERS = sorted(set(QUIRKS) - set(OPTIONS) - REPORTS - PACKETS - CHALLENGES - ELSEWHERE)
 
 
-async def answers(quirk: str | None) -> bytes:
+async def answers(quirk: str | None, *, authenticated: bool = False) -> bytes:
     """All that a camera without media says to a fixed row of requests, ports made equal."""
-    what = None
-    if quirk in ("basic-first", "challenges-on-one-line", "challenge-unquoted", "challenge-blanks"):
-        what = Authentication(schemes=("digest", "basic"))
+    what = Authentication(schemes=("digest", "basic")) if authenticated else None
     camera = Camera(quirks={quirk} if quirk else (), authentication=what)
     async with camera, RawClient(camera.url) as client:
         camera.stop_media()
@@ -61,6 +62,12 @@ async def answers(quirk: str | None) -> bytes:
     return re.sub(rb'nonce="?[0-9a-f]+', b"nonce", data)
 
 
+@pytest.fixture(scope="module")
+def usual() -> dict[str, object]:
+    """What a camera without quirks does, asked for once: it is the same each time."""
+    return {}
+
+
 async def media(quirk: str | None) -> list[bytes]:
     """All that a camera sends on the RTP channel in 60 packets of its own."""
     camera = Camera(
@@ -78,9 +85,18 @@ async def media(quirk: str | None) -> list[bytes]:
                     return found
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("quirk", ANSWERS)
-async def test_quirk_changes_what_is_answered(quirk):
-    assert await answers(quirk) != await answers(None)
+async def test_quirk_changes_what_is_answered(quirk, usual):
+    usual["answers"] = usual.get("answers") or await answers(None)
+    assert await answers(quirk) != usual["answers"]
+
+
+@ONE_LOOP
+@pytest.mark.parametrize("quirk", sorted(CHALLENGES))
+async def test_quirk_changes_what_is_demanded(quirk):
+    usual = await answers(None, authenticated=True)
+    assert await answers(quirk, authenticated=True) != usual
 
 
 async def test_without_quirks_answers_and_media_are_the_same_each_time():
@@ -88,9 +104,11 @@ async def test_without_quirks_answers_and_media_are_the_same_each_time():
     assert await media(None) == await media(None)
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("quirk", sorted(PACKETS))
-async def test_quirk_changes_what_is_sent(quirk):
-    assert await media(quirk) != await media(None)
+async def test_quirk_changes_what_is_sent(quirk, usual):
+    usual["media"] = usual.get("media") or await media(None)
+    assert await media(quirk) != usual["media"]
 
 
 @pytest.mark.parametrize(("quirk", "option"), OPTIONS.items())
@@ -124,15 +142,17 @@ async def test_media_before_reply():
 @pytest.mark.parametrize("quirks", [(), {"stale-unannounced"}])
 async def test_stale_unannounced(quirks):
     what = Authentication(nonce_requests=1)
-    async with Camera(authentication=what, quirks=quirks) as camera:
-        async with RawClient(camera.url) as client:
-            first = await client.request("DESCRIBE")
-            (challenge,) = parse_challenges(first.headers.get_all("WWW-Authenticate"))
-            value = authorize(
-                challenge, Credentials("user", "secret"), "DESCRIBE", camera.url, cnonce="c"
-            )
-            assert (await client.request("DESCRIBE", Authorization=value)).status_code == 200
-            again = await client.request("DESCRIBE", Authorization=value)
+    async with (
+        Camera(authentication=what, quirks=quirks) as camera,
+        RawClient(camera.url) as client,
+    ):
+        first = await client.request("DESCRIBE")
+        (challenge,) = parse_challenges(first.headers.get_all("WWW-Authenticate"))
+        value = authorize(
+            challenge, Credentials("user", "secret"), "DESCRIBE", camera.url, cnonce="c"
+        )
+        assert (await client.request("DESCRIBE", Authorization=value)).status_code == 200
+        again = await client.request("DESCRIBE", Authorization=value)
     assert again.status_code == 401
     (challenge,) = parse_challenges(again.headers.get_all("WWW-Authenticate"))
     assert challenge.stale is not bool(quirks)

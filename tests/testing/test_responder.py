@@ -9,8 +9,6 @@ from rtspkit.wire.credentials import Credentials, authorize, parse_challenges
 from rtspkit.wire.header import parse_public, parse_transport
 from rtspkit.wire.message import Response
 
-pytestmark = pytest.mark.usefixtures("clean")
-
 TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"
 
 
@@ -19,12 +17,11 @@ async def status(client: RawClient, method: str, uri: str | None = None, **heade
 
 
 async def test_options_lists_the_methods():
-    async with Camera(methods=("OPTIONS", "DESCRIBE")) as camera:
-        async with RawClient(camera.url) as client:
-            answer = await client.request("OPTIONS", "*")
-            assert parse_public(answer.headers.get("Public")) == {"OPTIONS", "DESCRIBE"}
-            refused = await client.request("PLAY")
-            assert (refused.status_code, refused.headers.get("Allow")) == (405, "OPTIONS, DESCRIBE")
+    async with Camera(methods=("OPTIONS", "DESCRIBE")) as camera, RawClient(camera.url) as client:
+        answer = await client.request("OPTIONS", "*")
+        assert parse_public(answer.headers.get("Public")) == {"OPTIONS", "DESCRIBE"}
+        refused = await client.request("PLAY")
+        assert (refused.status_code, refused.headers.get("Allow")) == (405, "OPTIONS, DESCRIBE")
 
 
 async def test_errors_of_the_rfc():
@@ -130,16 +127,15 @@ async def test_everything_but_options_is_authenticated():
         value = authorize(challenge, Credentials("user", "secret"), method, uri, cnonce="c")
         return await client.request(method, uri, Authorization=value, **headers)
 
-    async with Camera(authentication=Authentication()) as camera:
-        async with RawClient(camera.url) as client:
-            assert await status(client, "OPTIONS") == 200
-            assert (await ask(client, "DESCRIBE", camera.url)).status_code == 200
-            answer = await ask(client, "SETUP", f"{camera.url}/track0", Transport=TCP)
-            client.session = answer.headers.get("Session").partition(";")[0]
-            assert (await ask(client, "PLAY", camera.url)).status_code == 200
-            assert (await ask(client, "TEARDOWN", camera.url)).status_code == 200
-            assert camera.refused == 0
-            assert camera.challenged == 4
+    async with Camera(authentication=Authentication()) as camera, RawClient(camera.url) as client:
+        assert await status(client, "OPTIONS") == 200
+        assert (await ask(client, "DESCRIBE", camera.url)).status_code == 200
+        answer = await ask(client, "SETUP", f"{camera.url}/track0", Transport=TCP)
+        client.session = answer.headers.get("Session").partition(";")[0]
+        assert (await ask(client, "PLAY", camera.url)).status_code == 200
+        assert (await ask(client, "TEARDOWN", camera.url)).status_code == 200
+        assert camera.refused == 0
+        assert camera.challenged == 4
 
 
 async def test_a_setup_that_fails_leaves_no_session():

@@ -73,7 +73,6 @@ def test_only_actions_are_taken():
         Script().add(None, [404])
 
 
-@pytest.mark.usefixtures("clean")
 class TestOnACamera:
     async def test_replies_in_the_cameras_place(self):
         async with Camera() as camera, RawClient(camera.url) as client:

@@ -1,0 +1,47 @@
+"""What happens to an exception where the event loop calls us and nobody catches it.
+
+Layer:  client
+Rule
+- A defect must not turn into silence: the loop's handler gets the exception, and the session
+  ends with an error.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from rtspkit.errors import RtspError
+
+__all__ = ["Guarded", "guarded"]
+
+P = ParamSpec("P")
+
+
+class Guarded(Protocol):
+    """What has guarded methods."""
+
+    def fail(self, error: RtspError) -> None:
+        """End with this error."""
+
+    def report(self, defect: Exception) -> None:
+        """Tell the loop of an exception that nobody expected, and end."""
+
+
+G = TypeVar("G", bound=Guarded)
+
+
+def guarded(method: Callable[Concatenate[G, P], None]) -> Callable[Concatenate[G, P], None]:
+    """Let whatever a method raises end the session; it returns all the same."""
+
+    @functools.wraps(method)
+    def call(owner: G, /, *args: P.args, **keywords: P.kwargs) -> None:
+        try:
+            method(owner, *args, **keywords)
+        except RtspError as error:
+            owner.fail(error)
+        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
+            owner.report(defect)
+
+    return call

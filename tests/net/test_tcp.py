@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from leaks import Inventory
+from raw_server import Peer, RawServer
+
+from rtspkit.errors import ConnectError
+from rtspkit.net.tcp import LINGER, SLAB_SIZE, TcpCircuit, numeric_host, open_circuit, resolve
+
+
+class Collector:
+    """What a circuit tells."""
+
+    def __init__(self) -> None:
+        self.views: list[memoryview] = []
+        self.lost: list[BaseException | None] = []
+        self.changed = asyncio.Event()
+
+    def on_data(self, view: memoryview, now: float) -> None:
+        self.views.append(view)
+        self.at = now
+        self.changed.set()
+
+    def on_lost(self, cause: BaseException | None) -> None:
+        self.lost.append(cause)
+        self.changed.set()
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.views)
+
+
+async def opened(server: RawServer) -> tuple[TcpCircuit, Collector, Peer]:
+    collector = Collector()
+    circuit = await open_circuit("127.0.0.1", server.port, collector.on_data, collector.on_lost)
+    async with asyncio.timeout(5):
+        while not server.peers:
+            await asyncio.sleep(0)
+    return circuit, collector, server.peers[-1]
+
+
+async def closed(circuit: TcpCircuit) -> None:
+    circuit.close()
+    await circuit.wait_closed()
+
+
+async def test_knows_both_ends():
+    async with RawServer() as server:
+        circuit, _, peer = await opened(server)
+        assert (circuit.peer_host, circuit.local_host) == ("127.0.0.1", "127.0.0.1")
+        assert circuit.is_open
+        await closed(circuit)
+        assert not circuit.is_open
+
+
+async def test_hands_out_what_came_as_views_that_are_never_written_again():
+    async with RawServer() as server:
+        circuit, collector, peer = await opened(server)
+        expected = b""
+        for number in range(40):
+            piece = bytes([number]) * 30_000  # more than one slab in all
+            expected += piece
+            peer.write(piece)
+            await collector.until(lambda length=len(expected): len(collector.data) == length)
+        assert len(expected) > 2 * SLAB_SIZE
+        assert collector.data == expected
+        assert all(view.readonly for view in collector.views)
+        assert circuit.bytes_received == len(expected)
+        assert abs(collector.at - asyncio.get_running_loop().time()) < 1
+        await closed(circuit)
+
+
+async def test_sends_and_counts():
+    async with RawServer() as server:
+        circuit, _, peer = await opened(server)
+        circuit.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        circuit.write(b"")
+        await server.until(lambda: server.methods == ["OPTIONS"])
+        assert circuit.bytes_sent == len(peer.received)
+        assert (circuit.waiting, circuit.blocked_since) == (0, None)
+        await closed(circuit)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_tells_once_that_the_peer_is_gone(reset):
+    async with RawServer() as server:
+        circuit, collector, peer = await opened(server)
+        if reset:
+            peer.reset()
+        else:
+            peer.transport.close()
+        await collector.until(lambda: collector.lost)
+        assert [type(cause) for cause in collector.lost] == [
+            ConnectionResetError if reset else type(None)
+        ]
+        circuit.write(b"nobody reads this")
+        assert circuit.bytes_sent == 0
+        await closed(circuit)
+        circuit.abort()
+        assert len(collector.lost) == 1
+
+
+@pytest.mark.parametrize("way", ["close", "abort"])
+async def test_does_not_tell_of_an_end_that_we_made(way):
+    async with RawServer() as server:
+        circuit, collector, peer = await opened(server)
+        getattr(circuit, way)()
+        await circuit.wait_closed()
+        await circuit.wait_closed()
+        await asyncio.wait([peer.closed])
+        assert collector.lost == []
+
+
+async def test_sends_what_was_written_before_close():
+    async with RawServer() as server:
+        circuit, _, peer = await opened(server)
+        circuit.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        await closed(circuit)
+        await asyncio.wait([peer.closed])
+        assert server.methods == ["OPTIONS"]
+
+
+async def fill(circuit: TcpCircuit, peer: Peer) -> None:
+    """Write to a peer that reads nothing until the kernel takes no more."""
+    peer.transport.pause_reading()
+    for _ in range(1000):
+        circuit.write(bytes(65_536))
+        await asyncio.sleep(0)
+        if circuit.waiting:
+            return
+    raise AssertionError("the kernel takes everything")
+
+
+async def test_knows_since_when_the_peer_takes_nothing():
+    loop = asyncio.get_running_loop()
+    async with RawServer() as server:
+        circuit, _, peer = await opened(server)
+        await fill(circuit, peer)
+        assert circuit.blocked_since == pytest.approx(loop.time(), abs=1)
+        circuit.abort()
+        await circuit.wait_closed()
+
+
+async def test_a_peer_that_takes_nothing_does_not_keep_the_socket_open():
+    inventory = Inventory()
+    loop = asyncio.get_running_loop()
+    async with RawServer() as server:
+        circuit, _, peer = await opened(server)
+        await fill(circuit, peer)
+        begun = loop.time()
+        circuit.close()
+        circuit.close()
+        await circuit.wait_closed()
+        assert LINGER - 0.02 < loop.time() - begun < LINGER + 0.4
+        assert len(inventory.left()[1]) == 2  # those of the server
+        peer.transport.abort()
+
+
+async def test_takes_the_first_address_that_answers(monkeypatch):
+    async with RawServer() as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port)),
+        ]
+
+        async def getaddrinfo(*_, **__):
+            return found
+
+        class Names:
+            """A resolver that knows one name."""
+
+            def __getattr__(self, name):
+                return getattr(loop, name)
+
+            getaddrinfo = staticmethod(getaddrinfo)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr("rtspkit.net.tcp.asyncio.get_running_loop", Names)
+        assert [address for _, address in await resolve("camera.test", 0)] == [
+            address for *_, address in found
+        ]
+        monkeypatch.undo()
+
+
+async def test_a_numeric_address_needs_no_resolver():
+    assert await resolve("127.0.0.1", 554) == [(socket.AF_INET, ("127.0.0.1", 554))]
+    assert await resolve("::1", 554) == [(socket.AF_INET6, ("::1", 554, 0, 0))]
+
+
+@pytest.mark.parametrize("host", ["camera.invalid", "a" * 300, "\u2603" * 80])
+async def test_an_unknown_name_is_a_connect_error(host):
+    with pytest.raises(ConnectError, match="is not known") as caught:
+        await resolve(host, 554)
+    assert caught.value.phase == "resolve"
+    assert len(caught.value.causes) == 1
+
+
+async def test_a_refused_port_keeps_every_cause():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+        with pytest.raises(ConnectError, match=r"\(connection refused\)$") as caught:
+            await open_circuit("127.0.0.1", port, print, print)
+    assert [type(cause) for cause in caught.value.causes] == [ConnectionRefusedError]
+
+
+async def test_a_cancelled_connect_leaves_no_socket():
+    inventory = Inventory()
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(8)]  # the backlog is full: connects wait
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        task = asyncio.ensure_future(open_circuit(*address, print, print))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        for one in waiting:
+            one.close()
+    await inventory.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        (("127.0.0.1", 5), "127.0.0.1"),
+        (("::1", 5, 0, 0), "::1"),
+        (("fe80::1", 5, 0, 2), "fe80::1%2"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::1%2"),
+    ],
+)
+def test_the_host_of_an_address_has_its_scope(address, host):
+    assert numeric_host(address) == host
