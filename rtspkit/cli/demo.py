@@ -9,6 +9,7 @@ from argparse import Namespace
 from typing import Literal
 
 from rtspkit.cli.exits import CommandError, report_error
+from rtspkit.cli.figures import plural
 from rtspkit.cli.play import measure
 from rtspkit.errors import RtspError
 from rtspkit.testing.camera import Camera
@@ -41,7 +42,7 @@ async def _one(arguments: Namespace, url: str, transport: Literal["udp", "tcp"])
         )
     if lost:
         raise CommandError(
-            f"{transport}: {lost} packets were lost inside this machine; it may be too busy,"
-            " run it again",
+            f"{transport}: {plural(lost, 'packet')} {'was' if lost == 1 else 'were'} lost inside"
+            " this machine; it may be too busy, run it again",
             1,
         )

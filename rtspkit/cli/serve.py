@@ -82,8 +82,8 @@ def _announcement(camera: Camera, *, as_json: bool) -> str:
             }
         )
     transports = " and ".join(name.upper() for name in camera.transports)
-    elsewhere = "; elsewhere with the address of this machine" if url != camera.url else ""
-    return f"{url}{elsewhere}\n{', '.join(encodings)} over {transports}; Ctrl-C ends it"
+    elsewhere = "" if url == camera.url else "; elsewhere with the address of this machine"
+    return f"{url}\n{', '.join(encodings)} over {transports}{elsewhere}; Ctrl-C ends it"
 
 
 def _tell(request: Request) -> None:

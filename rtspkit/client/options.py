@@ -14,6 +14,7 @@ from rtspkit.errors import LocalProtocolError
 from rtspkit.options import Limits, Timeouts
 from rtspkit.version import __version__
 from rtspkit.wire.credentials import Credentials
+from rtspkit.wire.message import Headers, Request, serialize_request
 from rtspkit.wire.url import RtspUrl, parse_url
 
 __all__ = ["Backpressure", "ConnectOptions", "TransportName", "transport_kinds"]
@@ -55,6 +56,8 @@ class ConnectOptions:
             first, last = self.client_ports
             if not 0 < first < last <= 65_535:
                 raise LocalProtocolError(f"client_ports are two of 1 to 65535, not {first}-{last}")
+        fields = Headers([("User-Agent", self.user_agent), *self.headers])
+        serialize_request(Request("OPTIONS", self.url.request_uri, fields))  # refuses bad ones
 
 
 def transport_kinds(transport: str | Iterable[str], scheme: str) -> tuple[str, ...]:

@@ -170,7 +170,10 @@ class Playback:
             if is_rtcp:
                 packets += self._take_events(receiver, receiver.receive_rtcp(frame.payload, now))
             else:
-                packets += receiver.receive_rtp(frame.payload, now)
+                received = receiver.receive_rtp(frame.payload, now)
+                if received and self._farewells:
+                    self._farewells.pop(receiver.stream.index, None)
+                packets += received
         self._received(packets, now)
         return packets
 
@@ -184,6 +187,8 @@ class Playback:
     def receive_rtp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTP port."""
         packets = self.receivers[index].receive_rtp_batch(views, now)
+        if packets and self._farewells:
+            self._farewells.pop(index, None)
         self._received(packets, now)
         return packets
 
@@ -197,15 +202,11 @@ class Playback:
         return packets
 
     def _received(self, packets: list[RtpPacket], now: float) -> None:
-        """Media takes back a farewell that came before it; then, what came beside the media."""
+        """Something came: a sign of life, and what the receivers found beside the media."""
         if packets:
             self.liveness.media(now)
         else:
             self.liveness.control(now)
-        if self._farewells:
-            for packet in packets:
-                if packet.stream is not None:
-                    self._farewells.pop(packet.stream.index, None)
         for receiver in self.receivers.values():
             if receiver.events:
                 events = list(receiver.events)
@@ -220,6 +221,7 @@ class Playback:
         for event in events:
             if isinstance(event, PacketsReceived):
                 packets += event.packets
+                self._farewells.pop(receiver.stream.index, None)
             elif isinstance(event, ByeReceived):
                 reason = bytes(event.reason or b"").decode("utf-8", "replace")
                 until = event.now + self._timeouts.bye_grace

@@ -8,6 +8,8 @@ Source: RFC 3550 §11 (even and odd port)
 Facts the code leans on
 - ``connect()`` on a UDP socket makes the kernel drop what others send from then on. What they
   sent before it is still in the queue: senders are looked at until the queue was empty once.
+- Linux tells ICMP errors to connected UDP sockets only, and libuv gives up a socket that has one
+  pending: a port that sends is not connected, and looks at every sender.
 - A peer that did not name its ports is known by its address; the first datagram tells the port.
 - Windows' own event loop cannot watch a socket: there, a task waits for each datagram.
 """
@@ -37,20 +39,26 @@ OnDatagrams = Callable[[list[memoryview], float], None]
 class UdpPort:
     """One bound UDP socket under the event loop.
 
+    Args:
+        sock: Bound, and not blocking; it is owned from here on.
+        on_datagrams: Takes what arrived together, and when.
+        connects: Whether the kernel shall keep others out; not for a port that sends.
+
     Attributes:
         port: Its number.
         bytes_received: Since it was opened.
         refused: Datagrams of other hosts than the peer, dropped.
-        errors: ICMP errors that came back; the peer may listen later.
+        errors: Datagrams that could not be sent, and ICMP errors that came back.
     """
 
-    def __init__(self, sock: socket.socket, on_datagrams: OnDatagrams) -> None:
+    def __init__(self, sock: socket.socket, on_datagrams: OnDatagrams, *, connects: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
         self._sock: socket.socket | None = sock
         self._on_datagrams = on_datagrams
         self._slab = memoryview(bytearray(0))
         self._used = 0
+        self._connects = connects
         self._peer_host: str | None = None
         self._peer_port: int | None = None
         self._connected = False  # the kernel drops what others send
@@ -84,20 +92,27 @@ class UdpPort:
         """
         if self._sock is None:
             return
-        if port is None and self._connected:
+        if port is None and self._peer_port is not None:
             return  # a second SETUP: the port of the first one holds
         self._peer_host, self._peer_port = host, port
         self._trusted = False
         if port is not None:
-            self._sock.connect((host, port))
+            self._connect((host, port))
+
+    def _connect(self, address: Any) -> None:
+        if self._connects and self._sock is not None:
+            self._sock.connect(address)
             self._connected = True
 
     def send(self, data: bytes) -> bool:
         """Send to the peer; whether the kernel took it. Loss is normal for UDP."""
-        if self._sock is None or not self._connected:
+        if self._sock is None or self._peer_port is None:
             return False
         try:
-            self._sock.send(data)
+            if self._connected:
+                self._sock.send(data)
+            else:
+                self._sock.sendto(data, (self._peer_host, self._peer_port))
         except OSError:
             self.errors += 1
             return False
@@ -179,10 +194,8 @@ class UdpPort:
             return False
         if self._peer_port is not None:
             return bool(address[1] == self._peer_port)
-        assert self._sock is not None
         self._peer_port = address[1]
-        self._sock.connect(address)
-        self._connected = True
+        self._connect(address)
         return True
 
 
@@ -254,7 +267,7 @@ def _open_any_pair(local_host: str, on_rtp: OnDatagrams, on_rtcp: OnDatagrams) -
         if port % 2 == 0:
             other = _try_bind(local_host, port + 1)
             if other is not None:
-                return UdpPair(UdpPort(sock, on_rtp), UdpPort(other, on_rtcp))
+                return _pair(sock, other, on_rtp, on_rtcp)
         sock.close()
     first = _bind(local_host, 0)
     try:
@@ -262,7 +275,13 @@ def _open_any_pair(local_host: str, on_rtp: OnDatagrams, on_rtcp: OnDatagrams) -
     except OSError:
         first.close()
         raise
-    return UdpPair(UdpPort(first, on_rtp), UdpPort(second, on_rtcp))
+    return _pair(first, second, on_rtp, on_rtcp)
+
+
+def _pair(
+    rtp: socket.socket, rtcp: socket.socket, on_rtp: OnDatagrams, on_rtcp: OnDatagrams
+) -> UdpPair:
+    return UdpPair(UdpPort(rtp, on_rtp, connects=True), UdpPort(rtcp, on_rtcp, connects=False))
 
 
 def _try_pair(
@@ -275,7 +294,7 @@ def _try_pair(
     if rtcp is None:
         rtp.close()
         return None
-    return UdpPair(UdpPort(rtp, on_rtp), UdpPort(rtcp, on_rtcp))
+    return _pair(rtp, rtcp, on_rtp, on_rtcp)
 
 
 def _try_bind(local_host: str, port: int) -> socket.socket | None:

@@ -40,10 +40,15 @@ async def failure_of(url: str, **options: object) -> RtspError:
     """The error that connect() or the iteration ends with."""
     options.setdefault("timeouts", TIMEOUTS)
     with pytest.raises(RtspError) as caught:
-        async with rtspkit.connect(url, **options) as session:
-            async for _ in session.packets():
-                pass
+        await play_to_the_end(url, [], **options)
     return caught.value
+
+
+async def play_to_the_end(url: str, received: list[int], **options: object) -> None:
+    """Play, and note the sequence numbers."""
+    async with rtspkit.connect(url, **options) as session:
+        async for packet in session.packets():
+            received.append(packet.sequence_number)
 
 
 def closed_port() -> int:
@@ -311,7 +316,8 @@ UNKNOWN = UNKNOWN.replace(b"rtpmap:0", b"rtpmap:97")
 
 async def test_an_unsupported_codec_still_has_packets():
     async with RawServer(sdp=UNKNOWN) as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp") as session:
             packet = await anext(session.packets())
             with pytest.raises(UnsupportedPayload) as caught:
                 session.access_units()
@@ -402,16 +408,15 @@ async def test_media_that_stops_is_a_lost_connection_after_its_time():
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_connection_that_is_reset_is_a_lost_connection(transport):
-    async with Camera() as camera:
-        async with rtspkit.connect(camera.url, transport=transport) as session:
-            iterator = session.packets()
-            await anext(iterator)
-            camera.kill()
-            with pytest.raises(ConnectionLost) as caught:
-                async for _ in iterator:
-                    pass
-            assert session.state == "lost"
-            events = [event async for event in session.events()]
+    async with Camera() as camera, rtspkit.connect(camera.url, transport=transport) as session:
+        iterator = session.packets()
+        await anext(iterator)
+        camera.kill()
+        with pytest.raises(ConnectionLost) as caught:
+            async for _ in iterator:
+                pass
+        assert session.state == "lost"
+        events = [event async for event in session.events()]
     assert caught.value.phase == "streaming"
     assert events[-2].state == "lost" or events[-1].error is caught.value
 
@@ -425,9 +430,7 @@ async def test_a_connection_that_ends_within_a_frame_is_an_error():
     async with RawServer({"PLAY": play}) as server:
         received = []
         with pytest.raises(RtspError) as caught:
-            async with rtspkit.connect(server.url, transport="tcp") as session:
-                async for packet in session.packets():
-                    received.append(packet.sequence_number)
+            await play_to_the_end(server.url, received, transport="tcp")
     assert received == [0, 1]
     assert "in the middle of" in str(caught.value)
 
@@ -469,24 +472,26 @@ async def test_the_end_of_a_finite_presentation_ends_the_iteration_in_order():
 
 
 async def test_break_leaves_the_session_usable():
-    async with Camera() as camera:
-        async with rtspkit.connect(camera.url, transport="tcp") as session:
-            numbers = []
-            for _ in range(3):
-                async for packet in session.packets("video"):
-                    numbers.append(packet.sequence_number)
-                    break
-            await session.get_parameter()
-            assert session.state == "playing"
+    async with Camera() as camera, rtspkit.connect(camera.url, transport="tcp") as session:
+        numbers = []
+        for _ in range(3):
+            async for packet in session.packets("video"):
+                numbers.append(packet.sequence_number)
+                break
+        await session.get_parameter()
+        assert session.state == "playing"
     assert len(set(numbers)) == 3
 
 
 async def test_an_exception_of_the_consumer_passes_and_the_session_is_torn_down():
+    async def consume(url: str) -> None:
+        async with rtspkit.connect(url) as session:
+            async for packet in session.packets():
+                packet.sequence_number / 0
+
     async with Camera() as camera:
         with pytest.raises(ZeroDivisionError):
-            async with rtspkit.connect(camera.url) as session:
-                async for _ in session.packets():
-                    1 / 0  # noqa: B018
+            await consume(camera.url)
         assert camera.sessions == {}
 
 

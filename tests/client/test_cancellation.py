@@ -119,22 +119,21 @@ async def test_cancelled_while_play_is_never_answered_teardown_is_sent_at_once()
 
 
 async def test_cancelling_the_iteration_leaves_the_session_usable():
-    async with Camera() as camera:
-        async with rtspkit.connect(camera.url, transport="tcp") as session:
-            camera.stop_media()
-            iterator = session.packets()
+    async with Camera() as camera, rtspkit.connect(camera.url, transport="tcp") as session:
+        camera.stop_media()
+        iterator = session.packets()
 
-            async def consume() -> None:
-                async for _ in iterator:
-                    pass
+        async def consume() -> None:
+            async for _ in iterator:
+                pass
 
-            task = asyncio.create_task(consume())
-            await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.wait([task])
-            assert task.cancelled()
-            camera.resume_media()
-            assert (await anext(iterator)).stream in session.streams
+        task = asyncio.create_task(consume())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        camera.resume_media()
+        assert (await anext(iterator)).stream in session.streams
 
 
 async def test_aclose_cancelled_still_lets_go_of_everything():
@@ -175,7 +174,8 @@ async def test_a_refused_teardown_is_nobodys_problem():
         return reply(request, "500 No")
 
     async with RawServer({"TEARDOWN": refuse}) as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp") as session:
             pass
     assert session.state == "closed"
 

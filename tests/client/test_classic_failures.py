@@ -130,7 +130,8 @@ async def test_a_nonce_that_gets_stale_while_playing_is_renewed():
 async def test_unknown_media_lines_are_streams_of_their_own():
     sdp = SDP + b"m=message 0 TCP/MSRP *\r\na=control:track1\r\nm=x-what 0 RTP/AVP 120\r\n"
     async with RawServer(sdp=sdp) as server:
-        async with rtspkit.connect(server.url, transport="tcp", streams="audio") as session:
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp", streams="audio") as session:
             await anext(session.packets())
             assert len(session.description.media) == 3
             assert [stream.media for stream in session.streams] == ["audio"]
@@ -150,11 +151,12 @@ async def test_rtcp_of_unknown_types_harms_nothing():
 async def test_the_iteration_never_ends_in_silence():
     """Each end raises or is in order: here, the server goes away without a word."""
     async with RawServer() as server:
-        with pytest.raises(rtspkit.ConnectionLost):
-            async with rtspkit.connect(server.url, transport="tcp") as session:
-                iterator = session.packets()
-                await anext(iterator)
-                server.peers[0].transport.close()
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp") as session:
+            iterator = session.packets()
+            await anext(iterator)
+            server.peers[0].transport.close()
+            with pytest.raises(rtspkit.ConnectionLost):
                 async for _ in iterator:
                     pass
 
@@ -180,7 +182,8 @@ async def test_a_reply_between_frames_is_found():
         peer.write(serialize_frame(0, rtp(100)) + reply(request, Session="1") + peer.media(2))
 
     async with RawServer({"GET_PARAMETER": answer}) as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp") as session:
             assert await session.get_parameter() == b""
 
 
@@ -190,7 +193,8 @@ async def test_an_answer_to_another_request_is_not_taken_for_ours():
         peer.write(wrong + reply(request, Session="1"))
 
     async with RawServer({"GET_PARAMETER": answer}) as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
+        url = server.url
+        async with rtspkit.connect(url, transport="tcp") as session:
             assert await session.get_parameter() == b""
             assert session.stats().unmatched_responses == 1
 

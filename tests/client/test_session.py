@@ -1,18 +1,17 @@
+import pytest
 from raw_server import RawServer
 
 import rtspkit
 from rtspkit.testing.camera import Camera
-import pytest
 
 
 async def test_smoke():
-    async with RawServer() as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
-            n = 0
-            async for packet in session.packets():
-                n += 1
-                if n == 3:
-                    break
+    async with RawServer() as server, rtspkit.connect(server.url, transport="tcp") as session:
+        n = 0
+        async for _packet in session.packets():
+            n += 1
+            if n == 3:
+                break
     assert server.methods == ["DESCRIBE", "SETUP", "PLAY", "OPTIONS", "TEARDOWN"]
 
 
@@ -21,7 +20,7 @@ async def test_camera(t):
     async with Camera(speed=10) as server:
         async with rtspkit.connect(server.url, transport=t) as session:
             n = 0
-            async for packet in session.packets():
+            async for _packet in session.packets():
                 n += 1
                 if n == 100:
                     break
@@ -33,7 +32,7 @@ async def test_camera_v():
     async with Camera(transports=("tcp",)) as server:
         async with rtspkit.connect(server.url) as session:
             n = 0
-            async for packet in session.packets():
+            async for _packet in session.packets():
                 n += 1
                 if n == 1000:
                     break

@@ -28,7 +28,9 @@ class Bench:
         told: Every event that it has told.
     """
 
-    def __init__(self, *, url=URL, user=None, password="secret", limits=None, timeouts=None, **more):
+    def __init__(
+        self, *, url=URL, user=None, password="secret", limits=None, timeouts=None, **more
+    ):
         self.now = START
         self.tokens = 0
         self.machine = SessionMachine(
@@ -90,7 +92,12 @@ class Bench:
         self.collect()
 
     def reply(
-        self, status: int = 200, *headers, cseq: int | str | None = "same", body: bytes = b"", to=None
+        self,
+        status: int = 200,
+        *headers,
+        cseq: int | str | None = "same",
+        body: bytes = b"",
+        to=None,
     ) -> None:
         """Answer the newest request, or the one given; a CSeq may be its own, another or none."""
         self.feed(self.response(status, *headers, cseq=cseq, body=body, to=to))

@@ -174,7 +174,9 @@ def test_counters_begin_at_zero():
 
 def test_an_exchange_shows_no_secret():
     headers = (("Authorization", "Basic c2VjcmV0"),)
-    exchange = Exchange("PLAY", "rtsp://camera/", headers, b"body-secret", 1.0, nonce="nonce-secret")
+    exchange = Exchange(
+        "PLAY", "rtsp://camera/", headers, b"body-secret", 1.0, nonce="nonce-secret"
+    )
     shown = repr(exchange)
     assert "PLAY" in shown
     assert "secret" not in shown

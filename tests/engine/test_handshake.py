@@ -223,7 +223,9 @@ class TestPartialSuccess:
         assert isinstance(setting_up("udp", "tcp", setup=[453]).error, TooManySessions)
 
     def test_a_lost_connection_ends_it(self):
-        assert isinstance(setting_up("tcp", setup=[echo, ConnectionLost("x")]).error, ConnectionLost)
+        assert isinstance(
+            setting_up("tcp", setup=[echo, ConnectionLost("x")]).error, ConnectionLost
+        )
 
 
 class TestSetUpAgain:
@@ -269,7 +271,10 @@ class TestPlay:
         assert (step.method, step.uri) == ("PLAY", URL + "/")
         assert dict(step.headers) == {"Range": "npt=0.000-"}
         assert served.result.range == Range("npt", 1.5, 10.0)
-        assert served.result.rtp_info == {0: RtpInfo(TRACKS[0], 0, 0), 1: RtpInfo(TRACKS[1], 1, 100)}
+        assert served.result.rtp_info == {
+            0: RtpInfo(TRACKS[0], 0, 0),
+            1: RtpInfo(TRACKS[1], 1, 100),
+        }
         assert served.notes == []
 
     def test_a_range_and_headers_can_be_given_or_left_out(self):

@@ -55,9 +55,7 @@ def test_a_detail_is_short_and_of_one_line():
 
 
 def test_every_entry_is_a_stable_identifier_that_something_notes():
-    code = "\n".join(
-        path.read_text() for path in SOURCE.rglob("*.py") if path.name != "quirks.py"
-    )
+    code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "quirks.py")
     for identifier, meaning in QUIRKS.items():
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", identifier)
         assert meaning

@@ -338,9 +338,7 @@ class TestKeepAlive:
     def test_a_refusal_is_followed_by_the_next_method_at_once(self):
         bench = Bench()
         bench.set_up(20)
-        bench.wait(
-            10, lambda bench, r: bench.reply(501 if r.method == "OPTIONS" else 200, to=r)
-        )
+        bench.wait(10, lambda bench, r: bench.reply(501 if r.method == "OPTIONS" else 200, to=r))
         assert bench.methods[-2:] == ["OPTIONS", "SET_PARAMETER"]
         assert bench.changes == [("OPTIONS", "SET_PARAMETER")]
         assert "keepalive-refused" in bench.quirks
@@ -395,9 +393,7 @@ class TestKeepAlive:
         bench.reply(200, ("Session", "1;timeout=20"), TRANSPORT)
         before = len(bench.requests)
         numbers = iter(range(1, 1000))
-        bench.wait(
-            3600, lambda bench, r: bench.reply(401, *www(digest(f"n{next(numbers)}")), to=r)
-        )
+        bench.wait(3600, lambda bench, r: bench.reply(401, *www(digest(f"n{next(numbers)}")), to=r))
         assert len(bench.requests) - before <= 3
         assert bench.machine.lost is None
 

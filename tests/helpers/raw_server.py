@@ -54,6 +54,7 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.server.peers.append(self)
+        self.server.changed.set()
         self.write(self.server.greeting)
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The foreign servers, both event loops, and nothing left over after any test.
+"""The foreign servers, each started when the first test asks for it.
 
 A machine without the servers skips, and says what is missing; with
 ``RTSPKIT_REQUIRE_INTEROP=1`` in the environment, as in ``.ci/run``, missing is a failure.
@@ -6,18 +6,15 @@ A machine without the servers skips, and says what is missing; with
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one
 
@@ -37,42 +34,6 @@ from interop_servers import (
 
 CLIP_SECONDS = 90
 CLIP_PICTURES = 25 * 20  # of these the test keeps the source: no test looks later than 20 s
-
-try:
-    import uvloop
-except ImportError:
-    LOOPS = {"asyncio": asyncio.new_event_loop}
-else:
-    LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return LOOPS
-
-
-def open_sockets() -> set[str]:
-    """The sockets of this process, by the names that Linux gives them."""
-    found = set()
-    folder = Path("/proc/self/fd")
-    for entry in folder.iterdir() if folder.exists() else ():
-        with contextlib.suppress(OSError):  # the folder's own descriptor
-            name = os.readlink(entry)
-            if name.startswith("socket:"):
-                found.add(name)
-    return found
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def clean() -> AsyncIterator[None]:
-    """Fails when a task or a socket is left over, or an exception that nobody took."""
-    loop = asyncio.get_running_loop()
-    failures: list[dict[str, object]] = []
-    loop.set_exception_handler(lambda _, context: failures.append(context))
-    tasks, sockets = asyncio.all_tasks(), open_sockets()
-    yield
-    assert failures == []
-    assert asyncio.all_tasks() - tasks - {asyncio.current_task()} == set()
-    assert open_sockets() - sockets == set()
 
 
 def require(missing: str | None) -> None:

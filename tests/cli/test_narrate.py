@@ -1,0 +1,82 @@
+"""Every event is one line on standard error."""
+
+import asyncio
+
+import pytest
+
+import rtspkit
+from rtspkit.cli.narrate import Narrator, describe_event
+from rtspkit.engine import events
+from rtspkit.errors import ConnectionLost, UnsupportedPayload
+from rtspkit.testing.camera import Camera
+from rtspkit.wire.stream import Stream
+
+STREAM = Stream(1, "audio", "PCMU", 0, 8000)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (events.StateChanged(0, "ready", "playing"), "state: ready -> playing"),
+        (
+            events.TransportRejected(0, "udp", "tcp", "461"),
+            "udp does not work, tcp is next: 461",
+        ),
+        (
+            events.StreamSkipped(0, STREAM, UnsupportedPayload("X")),
+            "stream 1 (audio PCMU) is left out: no depacketizer for 'X';"
+            " packets() still delivers it",
+        ),
+        (events.QuirkSeen(0, "odd", "it is odd", ""), "quirk odd: it is odd"),
+        (events.QuirkSeen(0, "odd", "it is odd", "a\r\nb"), "quirk odd: it is odd (a  b)"),
+        (
+            events.KeepAliveChanged(0, "GET_PARAMETER", "OPTIONS", "501"),
+            "keep-alive: GET_PARAMETER -> OPTIONS: 501",
+        ),
+        (events.ServerRequested(0, "OPTIONS", 200), "the server asked OPTIONS, answered 200"),
+        (
+            events.SourceChanged(0, STREAM, None, 0xAB),
+            "stream 1 (audio PCMU) has another source: none -> 000000ab",
+        ),
+        (
+            events.SourceChanged(0, STREAM, 1, 0xAB),
+            "stream 1 (audio PCMU) has another source: 00000001 -> 000000ab",
+        ),
+        (events.StreamEnded(0, STREAM, "BYE"), "stream 1 (audio PCMU) has ended: BYE"),
+        (
+            events.SessionRestored(0, 0.25),
+            "the server had dropped the session; restored in 0.250 s",
+        ),
+        (events.SessionEnded(0, None), "the session has ended"),
+        (events.SessionEnded(0, ConnectionLost("gone")), "the session has ended: gone"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_event_has_its_words(event, line):
+    assert describe_event(event) == line
+
+
+def test_no_event_is_without_words():
+    class Other(events.Event):
+        pass
+
+    assert describe_event(Other(0)) == "Other"
+
+
+async def test_tells_a_session_from_its_beginning_to_its_closing(capsys):
+    began = asyncio.get_running_loop().time()
+    async with Camera() as camera, Narrator(began) as narrator:
+        async with rtspkit.connect(camera.url, transport="tcp") as session:
+            narrator.listen(session)
+    captured = capsys.readouterr()
+    lines = [line.split("  s  ")[-1] for line in captured.err.splitlines()]
+    assert captured.out == ""
+    assert lines[0].endswith("s  state: connecting -> ready")
+    assert lines[-1].endswith("s  the session has ended")
+    assert all(0 <= float(line.split()[0]) < 10 for line in lines)
+
+
+async def test_a_narrator_that_never_listened_is_no_trouble(capsys):
+    async with Narrator(0.0):
+        pass
+    assert capsys.readouterr().err == ""

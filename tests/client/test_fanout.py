@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from rtspkit.client.fanout import Fanout
+from rtspkit.client.iterators import PacketIterator
+from rtspkit.engine.events import Event, SessionEnded, StreamEnded
+from rtspkit.errors import ConnectionLost
+from rtspkit.options import Limits
+from rtspkit.wire.rtp import RtpPacket, parse_rtp
+from rtspkit.wire.stream import Stream
+
+AUDIO = Stream(0, "audio", "PCMU", 0, 8000)
+VIDEO = Stream(1, "video", "H264", 96, 90_000)
+
+
+def packets(*numbers: int, stream: Stream = AUDIO) -> list[RtpPacket]:
+    made = []
+    for number in numbers:
+        data = bytes([0x80, 0, *number.to_bytes(2, "big")]) + bytes(8)
+        one = parse_rtp(memoryview(data))
+        one.stream = stream
+        made.append(one)
+    return made
+
+
+def attached(fanout: Fanout, *streams: Stream) -> PacketIterator:
+    source = fanout.new_source(streams or None)
+    iterator = PacketIterator(source)
+    fanout.attach(iterator, source)
+    return iterator
+
+
+def waiting(iterator: PacketIterator) -> list[int]:
+    return [packet.sequence_number for packet in iterator._queue.take_all()]
+
+
+def test_what_arrives_before_the_first_iterator_waits_for_it():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets(packets(1, 2))
+    first = attached(fanout)
+    fanout.put_packets(packets(3))
+    assert waiting(first) == [1, 2, 3]
+
+
+def test_what_waits_without_an_iterator_is_bounded():
+    fanout = Fanout(Limits(queue_packets=5), "drop_oldest")
+    for number in range(100):
+        fanout.put_packets(packets(number))
+    assert waiting(attached(fanout)) == [95, 96, 97, 98, 99]
+
+
+def test_iterators_made_together_both_get_what_has_waited():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets(packets(1))
+    one, other = attached(fanout), attached(fanout)
+    fanout.put_packets(packets(2))
+    late = attached(fanout)
+    assert (waiting(one), waiting(other), waiting(late)) == ([1, 2], [1, 2], [])
+
+
+def test_a_packet_goes_to_each_by_reference():
+    fanout = Fanout(Limits(), "drop_oldest")
+    one, other = attached(fanout), attached(fanout, AUDIO)
+    fanout.put_packets(packets(1))
+    assert one._queue.pop() is other._queue.pop()
+
+
+def test_a_slow_iterator_does_not_hold_up_another():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    slow, quick = attached(fanout), attached(fanout)
+    received = []
+    for number in range(10):
+        fanout.put_packets(packets(number))
+        received += waiting(quick)
+    assert received == list(range(10))
+    assert waiting(slow) == [8, 9]
+    assert (slow.dropped, quick.dropped, fanout.dropped) == (8, 0, 8)
+    del slow
+    assert fanout.dropped == 8  # also when it is gone
+
+
+def test_an_iterator_that_nobody_holds_is_gone_and_its_rest_waits():
+    fanout = Fanout(Limits(), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(packets(1, 2, 3))
+    iterator._queue.pop()
+    del iterator
+    assert fanout._sources == {}
+    fanout.put_packets(packets(4))
+    assert waiting(attached(fanout)) == [2, 3, 4]
+
+
+def test_the_rest_of_one_stream_does_not_wait():
+    fanout = Fanout(Limits(), "drop_oldest")
+    iterator = attached(fanout, AUDIO)
+    fanout.put_packets(packets(1))
+    del iterator
+    fanout.put_packets(packets(2, stream=VIDEO))
+    assert waiting(attached(fanout)) == [2]
+
+
+async def test_the_end_reaches_every_iterator_early_and_late():
+    fanout = Fanout(Limits(), "drop_oldest")
+    early = attached(fanout)
+    events = fanout.events()
+    fanout.put_packets(packets(1))
+    fanout.end(ConnectionLost("gone"), 5.0)
+    fanout.end(None, 6.0)  # the first end counts
+    await anext(early)
+    late = attached(fanout)
+    for iterator in (early, late):
+        with pytest.raises(ConnectionLost):
+            await anext(iterator)
+    for each in (events, fanout.events()):
+        (event,) = [event async for event in each]
+        assert isinstance(event, SessionEnded)
+        assert (event.at, event.error) == (5.0, fanout.error)
+
+
+async def test_what_waits_when_the_session_ends_is_still_there():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets(packets(1, 2))
+    fanout.end(None, 5.0)
+    assert [p.sequence_number async for p in attached(fanout)] == [1, 2]
+
+
+async def test_the_end_of_a_stream_ends_its_iterators_early_and_late():
+    fanout = Fanout(Limits(events=1), "drop_oldest")
+    early = attached(fanout, AUDIO)
+    fanout.put_event(StreamEnded(1.0, AUDIO, "BYE"))
+    fanout.put_event(Event(2.0))  # pushes the other one out of the history
+    late, other = attached(fanout, AUDIO), attached(fanout, VIDEO)
+    for iterator in (early, late):
+        with pytest.raises(StopAsyncIteration):
+            await anext(iterator)
+    fanout.put_packets(packets(7, stream=VIDEO))
+    assert (await anext(other)).sequence_number == 7
+
+
+async def test_after_play_a_stream_that_had_ended_goes_on():
+    fanout = Fanout(Limits(), "drop_oldest")
+    both = attached(fanout, AUDIO, VIDEO)
+    fanout.put_event(StreamEnded(1.0, AUDIO, "BYE"))
+    fanout.restart()
+    again = attached(fanout, AUDIO)
+    fanout.put_event(StreamEnded(2.0, VIDEO, "BYE"))
+    fanout.put_packets(packets(1))
+    assert (await anext(again)).sequence_number == 1
+    assert (await anext(both)).sequence_number == 1
+
+
+async def test_events_come_with_their_history_within_the_bound():
+    fanout = Fanout(Limits(events=3), "drop_oldest")
+    for at in range(10):
+        fanout.put_event(Event(float(at)))
+    first = fanout.events()
+    fanout.put_event(Event(10.0))
+    fanout.end(None, 11.0)
+    assert [event.at async for event in first] == [9.0, 10.0, 11.0]
+
+
+def test_an_iterator_of_events_that_nobody_holds_is_gone():
+    fanout = Fanout(Limits(), "drop_oldest")
+    events = fanout.events()
+    assert len(fanout._event_queues) == 1
+    del events
+    assert len(fanout._event_queues) == 0

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import rtspkit
+from rtspkit import LocalProtocolError
+from rtspkit.client.options import build_options, transport_kinds
+
+
+def build(url: str = "rtsp://camera/x", **options: object):
+    for name in ("username", "password", "headers"):
+        options.setdefault(name, None)
+    options.setdefault("transport", "auto")
+    return build_options(url, **options)
+
+
+@pytest.mark.parametrize(
+    ("transport", "scheme", "kinds"),
+    [
+        ("auto", "rtsp", ("udp", "tcp")),
+        ("auto", "rtspt", ("tcp",)),
+        ("auto", "rtspu", ("udp",)),
+        ("udp", "rtspt", ("udp",)),
+        ("tcp", "rtsp", ("tcp",)),
+        (("tcp", "udp"), "rtsp", ("tcp", "udp")),
+        (["tcp", "tcp"], "rtsp", ("tcp",)),
+    ],
+)
+def test_the_transports_to_try(transport, scheme, kinds):
+    assert transport_kinds(transport, scheme) == kinds
+
+
+@pytest.mark.parametrize("transport", ["sctp", ("udp", "auto"), (), ""])
+def test_a_transport_that_is_not_known_is_refused_by_name(transport):
+    with pytest.raises(LocalProtocolError, match="transport"):
+        transport_kinds(transport, "rtsp")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"backpressure": "panic"}, "backpressure is one of drop_oldest"),
+        ({"reorder": -1}, "reorder is 0 to 10 seconds"),
+        ({"reorder": math.nan}, "reorder is 0 to 10 seconds"),
+        ({"client_ports": (0, 5)}, "client_ports"),
+        ({"client_ports": (6000, 5000)}, "client_ports"),
+        ({"client_ports": (5000, 70_000)}, "client_ports"),
+        ({"url": "rtsps://camera/x"}, "rtsps:// is not supported by this version"),
+        ({"url": "http://camera/x"}, ""),
+        ({"url": "rtsp://"}, ""),
+        ({"url": "rtsp://camera/x\r\nEvil: 1"}, ""),
+        ({"headers": {"X-A": "1\r\nEvil: 2"}}, ""),
+        ({"headers": {"X A": "1"}}, ""),
+        ({"user_agent": "a\r\nb"}, ""),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_once(options, words):
+    rest = {"url": "rtsp://127.0.0.1:9/x", **options}
+    with pytest.raises(LocalProtocolError) as caught:
+        rtspkit.connect(rest.pop("url"), **rest)
+    assert words in str(caught.value)
+
+
+def test_unknown_options_are_a_type_error():
+    with pytest.raises(TypeError):
+        rtspkit.connect("rtsp://camera/x", no_such_option=1)
+    with pytest.raises(TypeError, match="retry can only be None"):
+        rtspkit.connect("rtsp://camera/x", retry="always")
+
+
+def test_credentials_come_from_the_url_or_beside_it():
+    assert build().credentials is None
+    both = build("rtsp://user:p%40ss@camera/x").credentials
+    assert (both.username, both.password) == ("user", "p@ss")
+    other = build("rtsp://user:p%40ss@camera/x", username="admin", password="").credentials
+    assert (other.username, other.password) == ("admin", "")
+    alone = build(password="secret").credentials
+    assert (alone.username, alone.password) == ("", "secret")
+
+
+def test_secrets_are_not_printed():
+    options = build("rtsp://user:pass-word@camera/x")
+    assert "pass-word" not in repr(options) + str(options.url)
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "1"}, [("X-A", "1")]])
+def test_headers_may_be_a_mapping_or_pairs(headers):
+    assert build(headers=headers).headers == (("X-A", "1"),)
