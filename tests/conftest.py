@@ -66,9 +66,3 @@ async def nothing_left() -> AsyncIterator[None]:
     await inventory.assert_nothing_left()
     assert inventory.failures == []
     remembered_transports.clear()
-
-
-@pytest.fixture
-def loop_failures() -> list[dict[str, object]]:
-    """What the loop's exception handler got, for tests that mean it to; set by the test."""
-    return []

@@ -10,7 +10,7 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from rtspkit.client.queue import BoundedQueue
@@ -18,6 +18,7 @@ from rtspkit.engine.events import Event
 from rtspkit.errors import RtspError, UnsupportedPayload
 from rtspkit.options import Limits
 from rtspkit.payload.base import AccessUnit, Depacketizer
+from rtspkit.payload.nal_units import NalUnitDepacketizer
 from rtspkit.payload.registry import depacketizer
 from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.stream import Stream
@@ -119,9 +120,13 @@ class BatchIterator(AsyncIterator[list[RtpPacket]]):
 
 @dataclass(slots=True)
 class UnitCounters:
-    """Access units of one stream, as one iterator made them."""
+    """Access units of one stream, as one iterator made them.
+
+    ``before_keyframe`` counts the pictures that came before the first keyframe and were left out.
+    """
 
     access_units: int = 0
+    before_keyframe: int = 0
     keyframes: int = 0
     first_keyframe: float | None = None
     dropped_units: int = 0
@@ -129,15 +134,39 @@ class UnitCounters:
     malformed_payloads: int = 0
 
 
-class AccessUnitIterator(AsyncIterator[AccessUnit]):
-    """``session.access_units()``: what a decoder takes, one at a time."""
+KEYFRAME_WAIT = 10.0  # seconds; a stream without keyframes (intra refresh) begins then
 
-    def __init__(self, source: PacketSource, depacketizers: dict[int, Depacketizer]) -> None:
+
+class AccessUnitIterator(AsyncIterator[AccessUnit]):
+    """``session.access_units()``: what a decoder takes, one at a time.
+
+    Each stream of pictures begins with a complete keyframe; when none has come for
+    ``KEYFRAME_WAIT`` seconds, with whatever comes.
+
+    Args:
+        source: The packets.
+        depacketizers: One for each stream in it, by index.
+        note: Told what a sender does against its RFC, each kind once a stream.
+    """
+
+    def __init__(
+        self,
+        source: PacketSource,
+        depacketizers: dict[int, Depacketizer],
+        note: Callable[[str, str], None] = lambda identifier, detail: None,
+    ) -> None:
         self._source = source
         self._queue = source.queue
         self._depacketizers = depacketizers
         self._ready: deque[AccessUnit] = deque()
         self._flushed = False
+        self._note = note
+        self._noted = dict.fromkeys(depacketizers, 0)
+        self._before_keyframe: dict[int, float | None] = {
+            index: None
+            for index, maker in depacketizers.items()
+            if isinstance(maker, NalUnitDepacketizer)
+        }
         self.counters = {index: UnitCounters() for index in depacketizers}
 
     def __aiter__(self) -> AccessUnitIterator:
@@ -185,6 +214,10 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         counters = self.counters[stream.index]
         for unit in units:
             unit.stream = stream
+            if stream.index in self._before_keyframe and not self._begins(stream.index, unit):
+                counters.before_keyframe += 1
+                continue
+            self._ready.append(unit)
             counters.access_units += 1
             if unit.keyframe:
                 counters.keyframes += 1
@@ -195,7 +228,21 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         counters.dropped_units = maker.counters.dropped_units
         counters.incomplete_units = maker.counters.incomplete_units
         counters.malformed_payloads = maker.counters.malformed
-        self._ready.extend(units)
+        deviations = maker.deviations
+        if len(deviations) > self._noted[stream.index]:
+            for identifier in deviations[self._noted[stream.index] :]:
+                self._note(identifier, f"{stream.media} {stream.encoding_name}")
+            self._noted[stream.index] = len(deviations)
+
+    def _begins(self, index: int, unit: AccessUnit) -> bool:
+        """Whether a stream that has not begun yet begins with this unit."""
+        since = self._before_keyframe[index]
+        if since is None:
+            since = self._before_keyframe[index] = unit.arrival
+        if (unit.keyframe and unit.complete) or unit.arrival - since >= KEYFRAME_WAIT:
+            del self._before_keyframe[index]
+            return True
+        return False
 
     @property
     def dropped(self) -> int:

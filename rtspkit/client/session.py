@@ -148,6 +148,9 @@ class Session:
     def access_units(self, *select: Select) -> AccessUnitIterator:
         """What a decoder takes: pictures, or the audio of one timestamp, one at a time.
 
+        Each stream of pictures begins with a complete keyframe; what comes before the first one
+        is left out and counted (``before_keyframe``), for at most 10 s.
+
         Args:
             select: As for ``packets``. Without it, streams of unknown encodings are left out.
 
@@ -158,7 +161,7 @@ class Session:
         streams = self._select(select) if select else self.streams
         makers = make_depacketizers(streams, self._options.limits, required=bool(select))
         source = self._fanout.new_source(tuple(s for s in streams if s.index in makers))
-        iterator = AccessUnitIterator(source, makers)
+        iterator = AccessUnitIterator(source, makers, self._known_driver().note)
         self._unit_counters.append(iterator.counters)
         self._fanout.attach(iterator, source)
         return iterator

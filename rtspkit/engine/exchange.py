@@ -144,7 +144,7 @@ class Outbox:
 
     maximum: int
     size: int = 0
-    chunks: list[bytes] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list, repr=False)
 
     def put(self, data: bytes) -> None:
         if self.size + len(data) > self.maximum:

@@ -50,6 +50,7 @@ class StreamStats:
         bitrate: Bits per second, headers included, averaged from the first packet to the last.
         access_units: Access units made of the packets; 0 while nobody asks for any.
         keyframes: Access units of these where decoding can begin.
+        before_keyframe: Pictures left out because no keyframe had come before them.
         dropped_units: Access units given up.
         incomplete_units: Access units handed on with a part missing.
         malformed_payloads: Payloads that broke their RFC.
@@ -85,6 +86,7 @@ class StreamStats:
     bitrate: float = 0.0
     access_units: int = 0
     keyframes: int = 0
+    before_keyframe: int = 0
     dropped_units: int = 0
     incomplete_units: int = 0
     malformed_payloads: int = 0

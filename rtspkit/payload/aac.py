@@ -39,7 +39,6 @@ from rtspkit.payload.mpeg4_audio import (
     parse_audio_specific_config,
 )
 from rtspkit.wire.rtp import RtpPacket
-from rtspkit.wire.serial import difference_16
 
 __all__ = [
     "AacDepacketizer",
@@ -49,8 +48,6 @@ __all__ = [
     "format_parameters",
     "parse_audio_specific_config",
 ]
-
-MAX_MISORDER = 100  # sequence numbers; further back is another beginning (RFC 3550 A.1)
 
 
 class _Fragments:
@@ -88,7 +85,6 @@ class AacDepacketizer(Depacketizer):
     Attributes:
         config: From the SDP, or made from its clock rate and channels; None when neither works.
         layout: What the AU headers hold.
-        deviations: What the sender does otherwise than RFC 3640, each once.
     """
 
     encoding_name = "MPEG4-GENERIC"
@@ -101,7 +97,7 @@ class AacDepacketizer(Depacketizer):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(clock_rate, fmtp or {}, channels, limits or Limits())
-        self.deviations: tuple[str, ...] = ()
+        self._deviations: tuple[str, ...] = ()
         self.layout = parse_layout(self.fmtp)
         if self.layout.is_assumed:
             self._note("aac-layout-missing")
@@ -119,13 +115,18 @@ class AacDepacketizer(Depacketizer):
         self._deinterleaver = Deinterleaver(self.limits.audio_access_unit)
 
     @property
+    def deviations(self) -> tuple[str, ...]:
+        """What the sender does otherwise than RFC 3640, each once."""
+        return self._deviations
+
+    @property
     def parameter_sets(self) -> tuple[bytes, ...]:
         """The AudioSpecificConfig, or nothing."""
         return (self._config_bytes,) if self._config_bytes else ()
 
     def push(self, packet: RtpPacket) -> list[AccessUnit]:
         """Take one packet; give the units it completes."""
-        if self._is_repeated(packet):
+        if self._is_behind(packet):
             return []
         missing = self._missing_before(packet)
         gap = missing > 0 or packet.discontinuity
@@ -169,12 +170,6 @@ class AacDepacketizer(Depacketizer):
             else:
                 self.counters.dropped_units += 1
         return units
-
-    def _is_repeated(self, packet: RtpPacket) -> bool:
-        """Whether ``packet`` lies behind the last fragment, and would be joined to it twice."""
-        if self._fragments is None or self._expected is None or packet.discontinuity:
-            return False
-        return -MAX_MISORDER <= difference_16(packet.sequence_number, self._expected) < 0
 
     def _end_fragments(self, packet: RtpPacket, *, gap: bool) -> list[AccessUnit]:
         """End the unit in the making when ``packet`` cannot continue it."""
@@ -294,7 +289,7 @@ class AacDepacketizer(Depacketizer):
         offset_ticks = header.cts_delta
         if offset_ticks is None:
             offset_ticks = round(header.index * self._unit_ticks)
-        seconds = offset_ticks / self.clock_rate if self.clock_rate > 0 else 0.0
+        seconds = self._seconds(offset_ticks)
         wall = packet.wall_time
         return AccessUnit(
             b"",
@@ -319,8 +314,8 @@ class AacDepacketizer(Depacketizer):
         return unit
 
     def _note(self, deviation: str) -> None:
-        if deviation not in self.deviations:
-            self.deviations += (deviation,)
+        if deviation not in self._deviations:
+            self._deviations += (deviation,)
 
     def _ticks_of_a_unit(self) -> float:
         """How much later each unit of a packet is than the one before."""

@@ -4,7 +4,8 @@ Layer:  payload (state of one stream; no clock and no I/O)
 In:     push(packet), in the order of sequence numbers
 Out:    AccessUnit; RTP packets from a packetizer
 Rules:  a payload that breaks its RFC costs its access unit, is counted, and the next start is
-        taken up again; nothing is ever raised for what the network sent
+        taken up again; nothing is ever raised for what the network sent; a packet that comes
+        late or twice is left out
 """
 
 from __future__ import annotations
@@ -106,6 +107,11 @@ class Depacketizer(ABC):
         """What a decoder needs before the first unit; in band wins over the SDP."""
         return ()
 
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """What was put up with so far, each kind once."""
+        return ()
+
     @abstractmethod
     def push(self, packet: RtpPacket) -> list[AccessUnit]:
         """Take one packet; give the units it completes, mostly none or one."""
@@ -113,6 +119,17 @@ class Depacketizer(ABC):
     @abstractmethod
     def flush(self) -> list[AccessUnit]:
         """The stream has ended or begins anew: give what is still waiting."""
+
+    def _seconds(self, ticks: int) -> float:
+        """How long that is; 0 when the SDP has a clock rate that cannot be."""
+        return ticks / self.clock_rate if self.clock_rate > 0 else 0.0
+
+    def _is_behind(self, packet: RtpPacket) -> bool:
+        """Whether it comes late, or has the number of one that was pushed: it is left out."""
+        if self._expected is None or packet.discontinuity:
+            return False
+        ahead = difference_16(packet.sequence_number, self._expected)
+        return -self.limits.reorder_packets <= ahead < 0
 
     def _missing_before(self, packet: RtpPacket) -> int:
         """How many packets are missing between the last one pushed and this one.

@@ -133,7 +133,8 @@ class H264Depacketizer(NalUnitDepacketizer):
     def _take_multi_time(self, payload: memoryview, offset_size: int) -> None:
         """MTAP16 and MTAP24 (§5.7.2): each NAL unit with its own timestamp."""
         head = 3 + offset_size  # size, DOND, TS offset
-        base, base_time, end = self._timestamp, self._media_time, len(payload)
+        base, base_time, base_wall = self._timestamp, self._media_time, self._wall_time
+        end = len(payload)
         if end < 3 + head:
             return self._violate()
         order_base = payload[1] << 8 | payload[2]
@@ -151,7 +152,9 @@ class H264Depacketizer(NalUnitDepacketizer):
                 return None
             if (timestamp := (base + ticks) & 0xFFFFFFFF) != self._timestamp:
                 self._turn_to(timestamp)
-                self._media_time = base_time + ticks / self.clock_rate
+                seconds = self._seconds(ticks)
+                self._media_time = base_time + seconds
+                self._wall_time = None if base_wall is None else base_wall + seconds
             if stop > start:
                 self._add(payload[start:stop])
         if position < end:

@@ -153,16 +153,14 @@ class NalUnitDepacketizer(Depacketizer):
         ready, self._ready = self._ready, []
         return ready
 
-    # Where a unit begins and ends
-
     def _resume(self, packet: RtpPacket) -> bool:
         """A packet that does not follow the last one; False when it is to be left out."""
+        if self._is_behind(packet):
+            return False
         anew = True
         missing = packet.lost
         if self._expected is not None and not packet.discontinuity:
             missing = difference_16(packet.sequence_number, self._expected)
-            if -self.limits.reorder_packets <= missing < 0:
-                return False  # late, or a second packet with the same number
             anew = missing < 0
             missing = max(missing, 0)
         self._restart_order()
@@ -254,8 +252,6 @@ class NalUnitDepacketizer(Depacketizer):
         )
         self._lost = 0
         self._discontinuity = False
-
-    # Inside of a unit
 
     def _add(self, nal_unit: bytes | memoryview) -> None:
         """One whole NAL unit of at least one byte."""
@@ -372,6 +368,11 @@ class NalUnitDepacketizer(Depacketizer):
             unit.cut(start)
             self._add_parts(nal_unit)
             return
+        if kind & PARAMETER_SET and unit.has_slice and self._sets.holds(nal_unit):
+            # Device: GStreamer 1.22 – sets before each slice, where H.264 has a new unit begin
+            self._note("parameter-set-in-picture")
+            unit.cut(start)
+            return
         unit.note_other(start, self._sets.put(nal_unit) if kind & PARAMETER_SET else None)
         if kind & SEI and self._is_recovery_point(nal_unit):
             unit.keyframe = True
@@ -382,8 +383,6 @@ class NalUnitDepacketizer(Depacketizer):
         if unit.nal_start != CLOSED:
             unit.cut(unit.nal_start)
             unit.damaged = True
-
-    # What went wrong
 
     def _note(self, deviation: str) -> None:
         self._deviations[deviation] = None

@@ -178,6 +178,10 @@ class ParameterSets:
         self.nal_units = tuple(self._in_force[key] for key in sorted(self._in_force))
         return key
 
+    def holds(self, nal_unit: bytes) -> bool:
+        """Whether this very set is in force."""
+        return nal_unit.rstrip(b"\x00") in self.nal_units
+
     @property
     def parameters(self) -> VideoParameters | None:
         """What the first sequence parameter set in force says; None when none can be read."""

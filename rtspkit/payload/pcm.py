@@ -64,6 +64,8 @@ class PcmDepacketizer(Depacketizer):
 
     def push(self, packet: RtpPacket) -> list[AccessUnit]:
         """Take one packet; give its samples."""
+        if self._is_behind(packet):
+            return []
         self._lost += self._missing_before(packet)
         self._discontinuity |= packet.discontinuity
         data = bytes(packet.payload)

@@ -8,6 +8,7 @@ Source: RFC 4855 §3 (encoding names are compared without regard to case)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from rtspkit.errors import UnsupportedPayload
@@ -42,6 +43,7 @@ _FORMATS: tuple[tuple[type[Depacketizer], type[Packetizer]], ...] = (
     (L16Depacketizer, L16Packetizer),
     (L24Depacketizer, L24Packetizer),
 )
+_PAYLOAD_TYPE = re.compile(r"^\s*[0-9]{1,3}\s+")
 _DEPACKETIZERS = {reader.encoding_name: reader for reader, _ in _FORMATS}
 _PACKETIZERS: dict[str, Callable[..., Packetizer]] = {
     writer.encoding_name: writer for _, writer in _FORMATS
@@ -61,7 +63,8 @@ def depacketizer(
     Args:
         encoding_name: As the SDP spells it, in any case: ``"H264"``, ``"mpeg4-generic"``.
         clock_rate: RTP ticks per second.
-        fmtp: Format parameters: the text behind the payload type, or names and values.
+        fmtp: Format parameters: the text of ``a=fmtp:``, with its payload type or without; or
+            names and values.
         channels: Audio channels; None when the SDP does not say.
         limits: Bounds on what is kept; None for the defaults.
 
@@ -72,7 +75,7 @@ def depacketizer(
     if found is None:
         raise UnsupportedPayload(encoding_name)
     if isinstance(fmtp, str):
-        parameters, _ = parse_fmtp_parameters(fmtp)
+        parameters, _ = parse_fmtp_parameters(_PAYLOAD_TYPE.sub("", fmtp))
     else:
         parameters = {name.lower(): value for name, value in (fmtp or {}).items()}
     return found(clock_rate, parameters, channels, limits or Limits())

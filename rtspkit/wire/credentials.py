@@ -95,7 +95,7 @@ def authorize(
     method: str,
     uri: str,
     *,
-    cnonce: str,
+    cnonce: str | None = None,
     nonce_count: int = 1,
     body: bytes = b"",
 ) -> str:
@@ -106,14 +106,14 @@ def authorize(
         credentials: User name and password.
         method: The request's method.
         uri: The request's URI, exactly as on its first line.
-        cnonce: A fresh random text; used with qop and with the ``-sess`` algorithms.
+        cnonce: A fresh random text; needed with qop and with the ``-sess`` algorithms only.
         nonce_count: Requests sent with this nonce, this one included; from 1.
         body: The request's body; only looked at for qop ``auth-int``, which is only used
             when the server offers no other.
 
     Raises:
-        LocalProtocolError: A scheme, algorithm or qop that we do not have, or credentials
-            that the header cannot hold.
+        LocalProtocolError: A scheme, algorithm or qop that we do not have, no ``cnonce`` where
+            one is needed, or credentials that the header cannot hold.
 
     Source: RFC 7616 §3.4; RFC 7617 §2.
     """
@@ -126,6 +126,10 @@ def authorize(
     if not 0 < nonce_count < 1 << 32:
         raise _refused(f"the nonce count is 1 to 4294967295, not {nonce_count}")
     qop = next((name for name in ("auth", "auth-int") if name in challenge.qop), "")
+    needs_cnonce = bool(qop) or challenge.algorithm.endswith("-sess")
+    if cnonce is None and needs_cnonce:
+        raise _refused("this challenge needs a cnonce: a fresh random text")
+    cnonce = cnonce or ""
     count = f"{nonce_count:08x}"
     response = _response(challenge, credentials, method, uri, qop, count, cnonce, body)
     parts = [
@@ -141,7 +145,7 @@ def authorize(
         parts.append(f"opaque={quoted(challenge.opaque)}")
     if qop:
         parts += [f"qop={qop}", f"nc={count}"]
-    if qop or challenge.algorithm.endswith("-sess"):
+    if needs_cnonce:
         parts.append(f"cnonce={quoted(cnonce)}")
     return f"Digest {', '.join(parts)}"
 

@@ -50,6 +50,13 @@ class Headers:
                 return value
         return default
 
+    def __getitem__(self, name: str) -> str:
+        """The first value of that name; KeyError without one."""
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
     def get_all(self, name: str) -> list[str]:
         """Every value of that name, in order."""
         wanted = name.lower()

@@ -118,41 +118,47 @@ def without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Terminal:
-    """A pseudo-terminal of 80 columns in place of standard output."""
+    """A pseudo-terminal of 80 columns; standard output inside of ``with``.
+
+    Attributes:
+        text: What was written to it, once it is left.
+    """
 
     def __init__(self) -> None:
+        self.text = ""
+
+    def __enter__(self) -> Terminal:
         import pty  # not on Windows
 
         self._master, slave = pty.openpty()
-        self.stream = os.fdopen(slave, "w", encoding="utf-8")
+        self._stream = os.fdopen(slave, "w", encoding="utf-8")
         self._read: list[bytes] = []
         self._thread = threading.Thread(target=self._reading)
         self._thread.start()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(sys, "stdout", self._stream)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._patch.undo()
+        self._stream.close()
+        self._thread.join(10)
+        os.close(self._master)
+        self.text = b"".join(self._read).decode()
 
     def _reading(self) -> None:
         with contextlib.suppress(OSError):  # EIO: the other end is closed
             while data := os.read(self._master, 65_536):
                 self._read.append(data)
 
-    def close(self) -> str:
-        """What was written to it."""
-        if not self.stream.closed:
-            self.stream.close()
-            self._thread.join(10)
-            os.close(self._master)
-        return b"".join(self._read).decode()
-
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """Standard output is a terminal."""
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """To be entered by the test: ``with terminal: …``, then ``terminal.text``."""
     pytest.importorskip("pty")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
-    one = Terminal()
-    monkeypatch.setattr(sys, "stdout", one.stream)
-    yield one
-    one.close()
+    return Terminal()

@@ -1,6 +1,7 @@
 """The command line: help, usage errors, exit codes against real servers, and no secret shown."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -136,3 +137,14 @@ def test_importing_it_imports_nothing_optional(environment):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_full_disk_is_one_line(start_camera, environment):
+    command = [sys.executable, "-m", "rtspkit", "probe", start_camera().url, "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert done.returncode == 1
+    assert json.loads(done.stderr)["message"] == "No space left on device"

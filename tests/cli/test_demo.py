@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from rtspkit.testing.actions import Reply
 from rtspkit.testing.camera import Camera
 from rtspkit.testing.sender import TrackSender
-from rtspkit.testing.actions import Reply
 
 
 def test_plays_udp_and_then_tcp(cli):

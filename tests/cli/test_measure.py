@@ -11,7 +11,7 @@ import rtspkit
 from rtspkit.cli.measure import Meter, Reading, StreamReading
 from rtspkit.errors import ConnectionLost
 from rtspkit.net.clock import monotonic_clock
-from rtspkit.testing.actions import Delay
+from rtspkit.testing.actions import Delay, EditBody
 from rtspkit.testing.camera import Camera
 from rtspkit.wire.rtp import parse_rtp
 
@@ -72,29 +72,34 @@ async def test_times_count_from_the_call_of_connect():
     assert reading.seconds < 2
 
 
+@pytest.mark.virtual_clock
 async def test_rates_are_those_of_the_media():
     async with Camera() as camera:
-        reading = await measure(camera, seconds=0.8)
+        reading = await measure(camera, "udp", seconds=20.0)
     video, audio = reading.streams
-    assert reading.seconds == pytest.approx(0.8, abs=0.3)
-    assert video.frame_rate == pytest.approx(25, rel=0.2)
-    assert audio.packet_rate == pytest.approx(48000 / 1024, rel=0.2)
-    assert audio.bitrate == pytest.approx(54_000, rel=0.3)
+    assert reading.seconds == pytest.approx(20, abs=0.1)
+    assert video.frame_rate == pytest.approx(25, rel=0.01)
+    assert audio.packet_rate == pytest.approx(48_000 / 1024, rel=0.01)
+    assert audio.bitrate == pytest.approx(54_000, rel=0.05)
+    assert video.bitrate == pytest.approx(8 * video.bytes / 20, rel=0.05)
 
 
-async def test_live_rates_are_those_of_the_last_moments():
-    async with Camera() as camera, rtspkit.connect(camera.url, transport="tcp") as session:
+@pytest.mark.virtual_clock
+async def test_live_rates_are_those_of_the_last_two_seconds():
+    async with Camera() as camera, rtspkit.connect(camera.url, transport="udp") as session:
         meter = Meter(session, 0.0)
-        await meter.watch(seconds=0.1)
-        meter.reading(live=True)
-        await meter.watch(seconds=0.2)
-        early = meter.reading(live=True).streams[1]
-        camera.stop_media()
-        await meter.watch(seconds=1.2)
-        late = meter.reading(live=True).streams[1]
-    assert early.packet_rate == pytest.approx(48000 / 1024, rel=0.5)  # of all the time so far
-    assert late.packet_rate == pytest.approx((late.packets - 5) / 1.4, rel=0.5)
-    assert late.packet_rate < early.packet_rate / 2
+        rates = []
+        for second in range(10):
+            if second == 5:
+                camera.stop_media()
+            await meter.watch(seconds=1.0)
+            rates.append(meter.reading(live=True).streams[1].packet_rate)
+        average = meter.reading().streams[1].packet_rate
+    usual = 48_000 / 1024
+    assert rates[:5] == pytest.approx([usual] * 5, rel=0.05)
+    assert rates[5] == pytest.approx(usual / 2, rel=0.05)
+    assert rates[6:] == [0.0] * 4
+    assert average == pytest.approx(usual, rel=0.05)  # from the first packet to the last
 
 
 async def test_too_few_packets_have_no_rate():
@@ -105,18 +110,15 @@ async def test_too_few_packets_have_no_rate():
 
 
 async def test_an_unknown_encoding_is_measured_without_access_units():
+    def rename(body):
+        return body.replace(b"PCMU/8000", b"X-OTHER/8000")
+
     async with Camera(tracks=("PCMU",), speed=math.inf, packets=20) as camera:
-        camera.presentation[0].encoding_name = "X-OTHER"
-        camera.script("PLAY", when=lambda request: rename_back(camera))
+        camera.script("DESCRIBE", EditBody(rename))
         reading = await measure(camera, packets=20, seconds=5)
     (stream,) = reading.streams
     assert stream.encoding_name == "X-OTHER"
     assert (stream.packets, stream.access_units) == (20, 0)
-
-
-def rename_back(camera):
-    camera.presentation[0].encoding_name = "PCMU"
-    return False
 
 
 async def test_a_lost_connection_is_raised_and_the_numbers_stay():

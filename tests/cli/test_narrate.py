@@ -65,9 +65,12 @@ def test_no_event_is_without_words():
 
 async def test_tells_a_session_from_its_beginning_to_its_closing(capsys):
     began = asyncio.get_running_loop().time()
-    async with Camera() as camera, Narrator(began) as narrator:
-        async with rtspkit.connect(camera.url, transport="tcp") as session:
-            narrator.listen(session)
+    async with (
+        Camera() as camera,
+        Narrator(began) as narrator,
+        rtspkit.connect(camera.url, transport="tcp") as session,
+    ):
+        narrator.listen(session)
     captured = capsys.readouterr()
     lines = [line.split("  s  ")[-1] for line in captured.err.splitlines()]
     assert captured.out == ""

@@ -60,10 +60,10 @@ def test_draws_a_table_on_a_terminal(start_camera, terminal):
     from rtspkit.cli import main
 
     camera = start_camera()
-    assert main(["play", camera.url, "--transport", "tcp", "--seconds", "0.6"]) == 0
-    output = terminal.close()
-    assert output.count("kbit/s") >= 3  # drawn again and again
-    assert output.rstrip().splitlines()[-1].startswith("\x1b[32mTCP: ")
+    with terminal:
+        assert main(["play", camera.url, "--transport", "tcp", "--seconds", "0.6"]) == 0
+    assert terminal.text.count("kbit/s") >= 3  # drawn again and again
+    assert "\x1b[32mTCP: " in terminal.text.rpartition("kbit/s")[2]
 
 
 def test_stops_after_seconds(cli, start_camera):

@@ -2,7 +2,12 @@
 
 import json
 
+from rtspkit.cli.probe import describe_probe
+from rtspkit.client.probe import Probe
+from rtspkit.testing.actions import EditBytes
 from rtspkit.testing.authenticator import Authentication
+from rtspkit.wire.sdp import SessionDescription
+from rtspkit.wire.stream import Stream
 
 
 def test_tells_a_program_everything(cli, start_camera):
@@ -81,12 +86,24 @@ def test_tells_what_it_could_not_find_out(cli, start_camera):
 
 def test_a_quirk_is_named(cli, start_camera):
     camera = start_camera(server="")
-    camera.methods = ()
+    camera.script("DESCRIBE", EditBytes(lambda data: data.replace(b" 200 OK", b" 200", 1)))
     ended = cli("probe", camera.url)
     assert ended.code == 0
     assert "  server          -\n" in ended.out
+    assert "  quirks          reason-phrase-missing\n" in ended.out
 
 
-def test_names_of_the_server_cannot_move_the_cursor(cli, start_camera):
-    ended = cli("probe", start_camera(server="a\x1b]0;b").url)
-    assert "\x1b" not in ended.out
+def test_names_of_the_server_cannot_move_the_cursor():
+    found = Probe(
+        url="rtsp://camera/",
+        server="a\x1b]0;b",
+        methods=("C\r",),
+        authentication=None,
+        algorithm=None,
+        streams=(Stream(0, "d\x1b", "e\n", 96, 90_000),),
+        video={},
+        description=SessionDescription(),
+    )
+    lines = describe_probe(found)
+    assert lines[-1] == "  0  d      e          90,000 Hz"
+    assert all(line.isprintable() for line in lines)

@@ -48,19 +48,18 @@ def screen(output):
 
 
 def test_only_the_last_table_stays(terminal):
-    with open_table() as table:
+    with terminal, open_table() as table:
         assert isinstance(table, RichTable)
         table.show(reading(100))
         table.show(reading(200))
         table.finish(reading(300), "that was all", None)
-    output = terminal.close()
-    assert screen(output) == [
+    assert screen(terminal.text) == [
         "                            packets                frames   first    first",
         "stream        packets  lost   per s kbit/s  jitter  per s  packet keyframe",
         "MPEG4-GENERIC     300     0    46.9   51.2   12 ms      - 8.50 ms        -",
         "that was all",
     ]
-    assert output.count("\x1b[?25l") == output.count("\x1b[?25h")  # the cursor comes back
+    assert terminal.text.count("\x1b[?25l") == terminal.text.count("\x1b[?25h")  # the cursor
 
 
 @pytest.mark.parametrize(
@@ -73,14 +72,16 @@ def test_only_the_last_table_stays(terminal):
     ],
 )
 def test_the_summary_is_green_only_when_all_is_fine(terminal, packets, lost, error, colour):
-    with open_table() as table:
+    with terminal, open_table() as table:
         table.finish(reading(packets, lost), "that was all", error)
-    assert f"\x1b[{colour}mthat was all" in terminal.close()
+    assert f"\x1b[{colour}mthat was all" in terminal.text
 
 
 async def test_the_title_is_text_and_no_markup(terminal):
-    async with Camera(server="[red]x[/red]") as camera:
-        async with rtspkit.connect(camera.url, transport="tcp") as session:
-            with open_table() as table:
-                table.begin(session)
-    assert screen(terminal.close()) == [f"TCP  {camera.url}  [red]x[/red]"]
+    async with (
+        Camera(server="[red]x[/red]") as camera,
+        rtspkit.connect(camera.url, transport="tcp") as session,
+    ):
+        with terminal, open_table() as table:
+            table.begin(session)
+    assert screen(terminal.text) == [f"TCP  {camera.url}  [red]x[/red]"]

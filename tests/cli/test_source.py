@@ -52,7 +52,7 @@ def test_a_byte_stream_that_cannot_be_served_says_why(file, data, words):
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path):
-    with pytest.raises(CommandError, match="cannot read .*: No such file") as caught:
+    with pytest.raises(CommandError, match=r"cannot read .*: No such file") as caught:
         load_file(str(tmp_path / "nothing"))
     assert caught.value.code == 2
 

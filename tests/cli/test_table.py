@@ -87,10 +87,10 @@ async def test_the_title_tells_the_transport_and_no_password():
 
 @pytest.mark.usefixtures("without_rich")
 def test_a_terminal_without_rich_gets_plain_lines(terminal):
-    with open_table() as table:
+    with terminal, open_table() as table:
         assert isinstance(table, PlainTable)
         table.show(READING)
-    assert terminal.close().replace("\r\n", "\n") == EXPECTED
+    assert terminal.text.replace("\r\n", "\n") == EXPECTED
 
 
 def test_a_pipe_gets_plain_lines(monkeypatch):
@@ -100,4 +100,5 @@ def test_a_pipe_gets_plain_lines(monkeypatch):
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(terminal, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(open_table(), PlainTable)
+    with terminal:
+        assert isinstance(open_table(), PlainTable)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 
 import pytest
@@ -89,6 +88,7 @@ async def test_no_free_pair_is_an_error_of_its_own_phase():
 
 
 async def test_a_system_without_sockets_left_is_an_error_that_says_so():
+    resource = pytest.importorskip("resource")  # Unix
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as one:
         next_free = one.fileno()

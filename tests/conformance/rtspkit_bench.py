@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from rtspkit.engine.exchange import Answered, Exchange, Failed, Noted
 from rtspkit.engine.events import Event, KeepAliveChanged, QuirkSeen
+from rtspkit.engine.exchange import Answered, Exchange, Failed, Noted
 from rtspkit.engine.session import SessionMachine
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Credentials

@@ -181,6 +181,12 @@ def test_a_unit_with_a_fragment_missing_is_dropped_and_the_next_one_says_so(told
     assert reader.counters.malformed == 0
 
 
+def test_a_packet_that_comes_late_or_twice_is_left_out():
+    reader = depacketizer()
+    packets = [packet(whole(b"%d" % n), n, 1024 * n) for n in (7, 8, 8, 6, 9)]
+    assert data(push(reader, *packets)) == [b"7", b"8", b"9"]
+
+
 def test_a_fragment_that_comes_twice_is_joined_once():
     reader = depacketizer()
     one = packet(fragment(b"abc", 6), 0, 5, marker=False)

@@ -71,6 +71,20 @@ def test_a_packet_behind_the_last_one_has_nothing_missing_before_it():
     assert lost(depacketizer(), packet(10), packet(10), packet(4)) == [0, 0, 0]
 
 
+def test_behind_is_what_comes_late_or_twice_but_not_what_begins_anew():
+    reader = depacketizer()
+    assert not reader._is_behind(packet(10))
+    lost(reader, packet(10), packet(11))
+    behind = {number: reader._is_behind(packet(number)) for number in (12, 11, 10, -116, -117, 13)}
+    assert behind == {12: False, 11: True, 10: True, -116: True, -117: False, 13: False}
+    assert not reader._is_behind(packet(10, discontinuity=True))
+
+
+@pytest.mark.parametrize(("clock_rate", "seconds"), [(90_000, 0.5), (0, 0.0), (-1, 0.0)])
+def test_a_clock_rate_that_cannot_be_makes_no_time_and_no_error(clock_rate, seconds):
+    assert Whole(clock_rate, {}, None, Limits())._seconds(45_000) == seconds
+
+
 def test_an_access_unit_is_whole_and_decodable_until_somebody_says_otherwise():
     unit = AccessUnit(b"x", 1)
     assert (unit.keyframe, unit.complete, unit.lost, unit.discontinuity) == (True, True, 0, False)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rtspkit.payload.h264 import H264Depacketizer, H264Packetizer
 from rtspkit.payload.nal import join_annex_b, split_annex_b
-from rtspkit.wire.rtp import parse_rtp, serialize_rtp
+from rtspkit.wire.rtp import WallClock, parse_rtp, serialize_rtp
 
 SPS = bytes.fromhex("6742c00cd901419f9f011000000300100000030320f142a480")
 PPS = bytes.fromhex("68cb83cb20")
@@ -90,6 +90,20 @@ def test_an_mtap_holds_nal_units_of_several_timestamps(offset_size):
     assert [unit.timestamp for unit in units] == [0, 3000]
     assert units[1].media_time == pytest.approx(3000 / 90_000)
     assert depacketizer.counters.malformed == 0
+
+
+def test_each_unit_of_an_mtap_has_its_own_wall_time():
+    (packet,) = packets([multi_time(7, (0, 0, P), (1, 9000, P_2))])
+    packet.wall_clock = WallClock(0.0, 100.0, "sr")
+    depacketizer = H264Depacketizer(90_000)
+    units = depacketizer.push(packet) + depacketizer.flush()
+    assert [unit.wall_time for unit in units] == [100.0, pytest.approx(100.1)]
+
+
+def test_a_clock_rate_of_zero_in_the_sdp_costs_the_time_and_not_the_pictures():
+    payload = multi_time(7, (0, 0, P), (1, 9000, P_2))
+    units, _ = push(payload, depacketizer=H264Depacketizer(0))
+    assert [(unit.timestamp, unit.media_time) for unit in units] == [(0, 0.0), (9000, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -342,3 +356,21 @@ def test_a_long_nal_unit_is_cut_into_fu_a():
 
 def test_nothing_makes_no_packets():
     assert payloads_of(b"") == []
+
+
+def test_parameter_sets_between_the_slices_of_a_picture_are_left_out():
+    """Device: GStreamer 1.22 – ``rtph264pay config-interval=-1`` with several slices a picture."""
+    second_slice = b"\x65\x08\x05\x06"
+    units, depacketizer = push(SPS, PPS, MESSAGE, SPS, PPS, IDR, SPS, PPS, second_slice)
+    (unit,) = units
+    assert unit.keyframe
+    assert unit.complete
+    behind_the_first_slice = unit.data.partition(IDR)[2]
+    assert split_annex_b(behind_the_first_slice) == [second_slice]
+    assert "parameter-set-in-picture" in depacketizer.deviations
+
+
+def test_new_parameter_sets_behind_the_slices_are_kept_for_what_needs_them():
+    other = b"\x68\xeb\x83\xcb\x20"
+    _, depacketizer = push(SPS, PPS, IDR, other)
+    assert other in depacketizer.parameter_sets

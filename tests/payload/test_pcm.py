@@ -35,6 +35,14 @@ def test_each_encoding_has_its_name_and_sample_size(reader, writer, name, size):
     assert reader.sample_size == writer.sample_size == size
 
 
+def test_a_packet_that_comes_late_or_twice_is_left_out():
+    reader = pcm.PcmuDepacketizer(8000)
+    packets = [packet(bytes([number]), number) for number in (7, 8, 8, 6, 9)]
+    units = [unit for one in packets for unit in reader.push(one)]
+    assert [unit.data for unit in units] == [b"\x07", b"\x08", b"\x09"]
+    assert [unit.lost for unit in units] == [0, 0, 0]
+
+
 def test_a_packet_is_an_access_unit():
     one = packet(b"\xff\x7f", 3, 99, arrival=2.0, media_time=1.0)
     one.wall_clock = WallClock(0.0, 100.0, "sr")

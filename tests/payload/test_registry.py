@@ -35,6 +35,7 @@ def test_names_are_taken_in_any_case(name):
     "fmtp",
     [
         "mode=AAC-hbr; Config=1190;SizeLength=13",
+        "97 mode=AAC-hbr; config=1190;sizelength=13",
         {"mode": "AAC-hbr", "Config": "1190", "SizeLength": "13"},
     ],
 )

@@ -153,6 +153,14 @@ def test_what_cannot_be_answered_is_a_typed_error_without_a_secret(challenge, cr
     assert "hunter2" not in repr(pickle.loads(pickle.dumps(caught.value)))
 
 
+def test_a_cnonce_is_needed_only_where_it_is_sent():
+    assert authorize(BASIC, USER, "PLAY", URI).startswith("Basic ")
+    assert authorize(MD5, USER, "PLAY", URI) == authorize(MD5, USER, "PLAY", URI, cnonce="c")
+    for challenge in (SHA256, Challenge("digest", "cam", "n", "MD5-sess")):
+        with pytest.raises(LocalProtocolError, match="cnonce"):
+            authorize(challenge, USER, "PLAY", URI)
+
+
 @pytest.mark.parametrize("count", [0, -1, 1 << 32])
 def test_a_nonce_count_out_of_range_is_refused(count):
     with pytest.raises(LocalProtocolError, match="nonce count"):

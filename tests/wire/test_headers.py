@@ -27,6 +27,13 @@ def test_get_gives_the_first_and_get_all_every_value_in_order():
     assert headers.get("Session", "none") == "none"
 
 
+def test_brackets_give_the_first_value_or_a_key_error():
+    headers = Headers([("CSeq", "1"), ("cseq", "2")])
+    assert headers["CSEQ"] == "1"
+    with pytest.raises(KeyError, match="Session"):
+        headers["Session"]
+
+
 def test_set_takes_the_place_of_the_first_and_drops_the_others():
     headers = Headers([*THREE, ("Date", "now")])
     headers.set("WWW-AUTHENTICATE", "none")
