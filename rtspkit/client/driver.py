@@ -170,20 +170,19 @@ class Driver:
         Raises:
             RtspError: The server refused, or is gone; what played before plays on.
         """
-        played_before = self.playback.liveness.deadline is not None
+        playing = self.playback.liveness.deadline is not None
         self.machine.session_uri = presentation.uri
-        self._watch(math.inf)
+        if not playing:  # else, what comes until the response is of the time before it
+            self._watch(math.inf)
         try:
             dialogue = play(presentation, self.note, range_header=range_header, headers=headers)
             played: Played = await self.run(dialogue)
         except BaseException:
-            if played_before:
-                self._watch(self._options.timeouts.media_silence)
-            else:
+            if not playing:
                 self.playback.pause()
             raise
         if not self.ended:
-            if not self.playback.liveness.seen_media:
+            if playing or not self.playback.liveness.seen_media:
                 self._watch(first_packet)
             self.playback.inform(played, resumed=resumed)
 

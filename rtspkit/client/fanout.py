@@ -45,7 +45,7 @@ class Fanout:
 
     @property
     def dropped(self) -> int:
-        """Packets that consumers were too slow for."""
+        """Packets that consumers were too slow for, or came too late for."""
         return self._dropped_before + sum(s.queue.dropped for s in self._sources.values())
 
     def new_source(self, streams: tuple[Stream, ...] | None) -> PacketSource:
@@ -55,7 +55,9 @@ class Fanout:
     def attach(self, iterator: object, source: PacketSource) -> None:
         """Feed an iterator for as long as somebody holds it, beginning with what has waited."""
         if self._backlog is not None:
-            source.put(list(self._backlog.queue.items))
+            queue = self._backlog.queue
+            source.put(list(queue.items))
+            self._dropped_before, queue.dropped = self._dropped_before + queue.dropped, 0
         for stream in self._over:
             source.stream_ended(stream)
         if self.ended:

@@ -129,7 +129,7 @@ class SessionMachine:
             ConnectionLost: The connection is gone.
         """
         if self.lost is not None:
-            raise self.lost
+            raise self.lost.with_traceback(None)
         check_allowed(self.state, method)
         seconds = self.timeouts.response if timeout is None else timeout
         exchange = Exchange(method, uri, tuple(headers), body, seconds, keepalive)

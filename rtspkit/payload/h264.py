@@ -71,6 +71,9 @@ class H264Depacketizer(NalUnitDepacketizer):
     def _kind(self, head: bytes | memoryview) -> int:
         return KINDS[head[0]]
 
+    def _reads_as_slice(self, head: bytes | memoryview) -> bool:
+        return h264_parameters.reads_as_slice(head)
+
     def _restart_order(self) -> None:
         self._order_number = None
 

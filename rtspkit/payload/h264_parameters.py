@@ -25,10 +25,16 @@ __all__ = [
     "parameter_set_key",
     "parameter_sets_from_fmtp",
     "parse_sequence_parameter_set",
+    "reads_as_slice",
 ]
 
 SPS = 7  # nal_unit_type
 PPS = 8
+IDR_SLICE = 5
+SLICE_HEADER = 12  # bytes that are more than enough for its first two fields
+MAX_MACROBLOCKS_OF_A_PICTURE = 139_264  # MaxFS of level 6.2, table A-1
+MAX_SLICE_TYPE = 9  # table 7-6
+INTRA_SLICE_TYPES = (2, 4)  # I and SI, modulo 5
 MAX_SEQUENCE_PARAMETER_SET_ID = 31
 MAX_PICTURE_PARAMETER_SET_ID = 255
 # profile_idc with chroma_format_idc, §7.3.2.1.1
@@ -62,6 +68,20 @@ def parameter_set_key(nal_unit: bytes) -> tuple[int, int] | None:
         return PPS, bits.bounded(MAX_PICTURE_PARAMETER_SET_ID, "pic_parameter_set_id")
     except (RemoteProtocolError, IndexError):
         return None
+
+
+def reads_as_slice(nal_unit: bytes | memoryview) -> bool:
+    """Whether a slice begins with a header that can be one.
+
+    Source: H.264 §7.3.3, §7.4.3 (first_mb_in_slice, slice_type), §7.4.1.2.4 (IDR: I and SI only).
+    """
+    try:
+        bits = BitReader(bytes(nal_unit[1:SLICE_HEADER]))
+        bits.bounded(MAX_MACROBLOCKS_OF_A_PICTURE, "first_mb_in_slice")
+        slice_type = bits.bounded(MAX_SLICE_TYPE, "slice_type")
+    except RemoteProtocolError:
+        return False
+    return nal_unit[0] & 0x1F != IDR_SLICE or slice_type % 5 in INTRA_SLICE_TYPES
 
 
 def parse_sequence_parameter_set(nal_unit: bytes) -> VideoParameters:

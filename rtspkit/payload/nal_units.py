@@ -106,6 +106,10 @@ class NalUnitDepacketizer(Depacketizer):
         """Whether this SEI says that decoding can begin here without an IDR picture."""
         return False
 
+    def _reads_as_slice(self, head: bytes | memoryview) -> bool:
+        """Whether a slice header makes sense; asked before a first slice is said to be missing."""
+        return True
+
     def _restart_order(self) -> None:
         """Forget the last decoding order number: packets may be missing."""
 
@@ -138,10 +142,7 @@ class NalUnitDepacketizer(Depacketizer):
         return ready
 
     def flush(self) -> list[AccessUnit]:
-        """The stream has ended or begins anew: give what is still waiting.
-
-        Parameter sets and SEI that no picture followed are given too.
-        """
+        """The stream has ended or begins anew: give what waits, also sets without a picture."""
         if self._timestamp != NONE:
             # An honest marker would have ended it, and so would the end of a NAL unit.
             self._drop_fragment()
@@ -344,7 +345,7 @@ class NalUnitDepacketizer(Depacketizer):
                 if first and self._marker.verdict is not Marker.HONEST:
                     self._part()
             elif self._is_fresh:
-                self._unit.damaged |= not first
+                self._unit.damaged |= not first and self._reads_as_slice(head)
             elif self._ended == self._timestamp and self._start_is_known:
                 if first:
                     self._note("timestamp-repeated")

@@ -83,13 +83,13 @@ async def test_a_deadline_met_late_is_looked_at_again_when_the_sockets_were_read
     clock = Clock()
     clock.deadline = clock.loop.time() + 1
     clock.alarm.arm()
-    clock.loop._pass(1 + 2 * LATE)  # the loop was stalled
+    clock.loop.pass_time(1 + 2 * LATE)  # the loop was stalled
     clock.loop.call_soon(setattr, clock, "deadline", clock.loop.time() + 7)  # data was there
     rung = await clock.after(5)
     assert len(rung) == 1
     assert rung[0] < clock.deadline
     clock.deadline = at = clock.loop.time()
     clock.alarm.arm()
-    clock.loop._pass(2 * LATE)
+    clock.loop.pass_time(2 * LATE)
     rung = await clock.after(5)
     assert rung[-1] == pytest.approx(at + 2 * LATE + READ_FIRST, abs=0.001)

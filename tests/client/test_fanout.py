@@ -47,7 +47,10 @@ def test_what_waits_without_an_iterator_is_bounded():
     fanout = Fanout(Limits(queue_packets=5), "drop_oldest")
     for number in range(100):
         fanout.put_packets(packets(number))
-    assert waiting(attached(fanout)) == [95, 96, 97, 98, 99]
+    assert fanout.dropped == 0  # nobody misses them yet
+    first, second = attached(fanout), attached(fanout)
+    assert waiting(first) == waiting(second) == [95, 96, 97, 98, 99]
+    assert fanout.dropped == 95
 
 
 def test_iterators_made_together_both_get_what_has_waited():

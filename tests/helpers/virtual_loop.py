@@ -1,14 +1,17 @@
 """An event loop whose clock does not wait: with nothing to do, it goes on to the next timer.
 
 Real sockets of the loopback work: what was sent is there when the system call returns, but for
-the moment that the kernel may take; that moment is waited for before time goes on.
+the moment that the kernel may take; that moment is waited for before time goes on. While a
+thread works (a host name is looked up), time stands still.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 from collections.abc import Callable
+from typing import Any
 
 START = 1000.0  # virtual seconds
 A_MOMENT = 0.0005  # real seconds
@@ -22,9 +25,10 @@ class _ImpatientSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.pass_time: Callable[[float], None] = lambda seconds: None
+        self.threads = 0
 
     def select(self, timeout: float | None = None):
-        if timeout is None:
+        if timeout is None or (timeout > 0 and self.threads):
             events = super().select(A_REAL_HANG)
             if not events:
                 raise RuntimeError("the test hangs: nothing happens any more")
@@ -41,15 +45,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """asyncio's loop on a virtual clock."""
 
     def __init__(self) -> None:
-        selector = _ImpatientSelector()
-        super().__init__(selector)
+        self._impatient = _ImpatientSelector()
+        super().__init__(self._impatient)
         self._virtual = START
-        selector.pass_time = self._pass
+        self._impatient.pass_time = self.pass_time
 
     def time(self) -> float:
         return self._virtual
 
-    def _pass(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; called in a callback, it is a loop that was stalled."""
         self._virtual += seconds
         if self._virtual > START + A_VIRTUAL_HANG:
             raise RuntimeError("the test hangs: it waits for what does not happen")
+
+    async def create_server(self, *args: Any, **keywords: Any) -> asyncio.Server:
+        """Let no byte wait in the kernel for an acknowledgement: time would overtake it."""
+        server = await super().create_server(*args, **keywords)
+        for one in server.sockets:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return server
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self._impatient.threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, future: asyncio.Future[Any]) -> None:
+        self._impatient.threads -= 1

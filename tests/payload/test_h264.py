@@ -374,3 +374,15 @@ def test_new_parameter_sets_behind_the_slices_are_kept_for_what_needs_them():
     other = b"\x68\xeb\x83\xcb\x20"
     _, depacketizer = push(SPS, PPS, IDR, other)
     assert other in depacketizer.parameter_sets
+
+
+def test_a_first_slice_that_no_encoder_made_is_not_called_the_rest_of_another():
+    units, _ = push(b"\x65" + bytes(20))
+    (unit,) = units
+    assert unit.complete
+
+
+def test_a_stream_that_begins_within_a_picture_says_so():
+    later_slice = b"\x65\x1e\x22\x05"  # first_mb_in_slice 14, I
+    units, _ = push(later_slice)
+    assert [unit.complete for unit in units] == [False]

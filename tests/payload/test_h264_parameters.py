@@ -12,6 +12,7 @@ from rtspkit.payload.h264_parameters import (
     parameter_set_key,
     parameter_sets_from_fmtp,
     parse_sequence_parameter_set,
+    reads_as_slice,
 )
 
 BASELINE = "6742c00cd901419f9f011000000300100000030320f142a480"
@@ -161,3 +162,19 @@ def test_sets_of_another_codec_are_left_out():
 def test_no_sets_in_the_sdp_are_no_deviation(fmtp):
     found = READER.from_fmtp(fmtp)
     assert (found.nal_units, found.deviations) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("nal_unit", "reads"),
+    [
+        ("6588840a", True),  # IDR, first_mb 0, I
+        ("651e22", True),  # IDR, first_mb 14, I
+        ("419a05", True),  # first_mb 0, P
+        ("658d", False),  # IDR, but slice_type B
+        ("654141414141", False),  # slice_type 19
+        ("65" + 20 * "00", False),  # no Exp-Golomb code at all
+        ("65", False),
+    ],
+)
+def test_a_slice_header_is_told_from_what_cannot_be_one(nal_unit, reads):
+    assert reads_as_slice(bytes.fromhex(nal_unit)) is reads

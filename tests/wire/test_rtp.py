@@ -29,6 +29,12 @@ class TestParse:
         assert packet.padding_size == 0
         assert packet.payload == b"payload"
 
+    @pytest.mark.parametrize("marker", [False, True])
+    @pytest.mark.parametrize("payload_type", [0, 127])
+    def test_marker_and_payload_type_share_a_byte(self, marker, payload_type):
+        packet = parse_rtp(build(marker=marker, payload_type=payload_type))
+        assert (packet.marker, packet.payload_type) == (marker, payload_type)
+
     def test_what_the_session_fills_in_has_defaults(self):
         packet = parse_rtp(PLAIN)
         assert packet.stream is None
@@ -150,11 +156,14 @@ class TestSerialize:
             {"sequence_number": 65_536},
             {"timestamp": 1 << 32},
             {"ssrc": -1},
+            {"ssrc": 1 << 32},
             {"csrcs": range(16)},
+            {"csrcs": [-1]},
             {"csrcs": [1 << 32]},
             {"padding": 256},
             {"extension": (0xBEDE, b"odd")},
             {"extension": (1 << 16, b"")},
+            {"extension": (0, bytes(1 << 18))},
         ],
         ids=str,
     )
