@@ -48,7 +48,6 @@ class Driver:
         sink: Where the results go.
 
     Attributes:
-        phase: What it is doing.
         ended: Whether the sink was told that nothing more will come.
         error: Why; None when it was in order.
     """
@@ -81,10 +80,9 @@ class Driver:
             RtspError: What it sent at once is not RTSP, or it has closed again.
         """
         url = self._options.url
-        circuit = await open_circuit(url.host, url.port, self._on_data, self._on_lost)
-        self._circuit = circuit
+        self._circuit = await open_circuit(url.host, url.port, self._on_data, self._on_lost)
         if self._over:
-            circuit.close()
+            self._circuit.close()
             error = self._gone("connect")
             error.phase = "connect"
             raise error
@@ -175,8 +173,9 @@ class Driver:
         if not playing:  # else, what comes until the response is of the time before it
             self._watch(math.inf)
         try:
-            dialogue = play(presentation, self.note, range_header=range_header, headers=headers)
-            played: Played = await self.run(dialogue)
+            played: Played = await self.run(
+                play(presentation, self.note, range_header=range_header, headers=headers)
+            )
         except BaseException:
             if not playing:
                 self.playback.pause()
@@ -321,9 +320,9 @@ class Driver:
         self._send_reports()
         self._write(machine.data_to_send())
         if machine.lost is not None:
-            self._end(machine.lost)
+            self.fail(machine.lost)
         elif self.playback.finished and not self.ended:
-            self._end(None)
+            self.fail(None)
         else:
             self._alarm.arm()
 
@@ -359,10 +358,6 @@ class Driver:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def fail(self, error: RtspError) -> None:
-        """End with this error: it is over, whoever found that."""
-        self._end(error)
-
     def report(self, defect: Exception) -> None:
         """Give an exception that nobody expected to the loop's handler, and end."""
         if self.ended:
@@ -377,8 +372,8 @@ class Driver:
         )
         self._finish(error)
 
-    def _end(self, error: RtspError | None) -> None:
-        """The first failure, or the end in order: told once.
+    def fail(self, error: RtspError | None) -> None:
+        """End with this error, or in order with None; the first end is told, once.
 
         With the connection still there, it stays for TEARDOWN until ``leave`` or ``hang_up``.
         """

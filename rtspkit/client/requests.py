@@ -60,11 +60,11 @@ class Requests:
             self._pump()
             return await future
         except asyncio.CancelledError:
-            if method == "SETUP" and future.cancelled():
+            if method == "SETUP" and exchange in self._waiting:  # and not answered in between
                 self._cut_short[exchange] = self._loop.create_future()
             raise
         finally:
-            del self._waiting[exchange]
+            self._waiting.pop(exchange, None)
             if exchange not in self._cut_short:
                 self._machine.give_up(exchange)
             if future.done() and not future.cancelled():
@@ -81,7 +81,7 @@ class Requests:
 
     def tell(self, event: Answered | Failed) -> None:
         """A request has met its fate."""
-        future = self._waiting.get(event.exchange)
+        future = self._waiting.pop(event.exchange, None)
         if future is not None and not future.done():
             if isinstance(event, Answered):
                 future.set_result(event.response)

@@ -24,13 +24,14 @@ from rtspkit.client.iterators import (
     make_depacketizers,
 )
 from rtspkit.client.options import ConnectOptions
+from rtspkit.client.restoration import set_up_again
 from rtspkit.client.snapshot import session_stats
 from rtspkit.engine.events import (
     Event,
     SessionRestored,
     StateChanged,
 )
-from rtspkit.engine.handshake import Presentation, set_up_streams
+from rtspkit.engine.handshake import Presentation
 from rtspkit.engine.selection import Select, select_streams
 from rtspkit.engine.statistics import SessionStats
 from rtspkit.errors import ConnectionLost, LocalProtocolError, RtspError, StreamNotFound
@@ -341,26 +342,13 @@ class Session:
             self.on_event(StateChanged(self._now(), before, state))
 
     async def _restore(self) -> None:
-        """After 454: SETUP again, and PLAY unless paused."""
+        """After 454: what was set up is set up again."""
         driver, presentation = self._known_driver(), self._known_presentation()
-        began = self._now()
+        began, playing = self._now(), self._state == "playing"
         try:
-            async with asyncio.timeout(self._options.timeouts.connect):
-                await driver.run(
-                    set_up_streams(
-                        presentation.chosen, presentation.kind, driver.note, required=True
-                    )
-                )
-                if self._state == "playing":
-                    first_packet = self._options.timeouts.first_packet_tcp
-                    await driver.play(presentation, first_packet, resumed=True)
-        except (RtspError, TimeoutError) as error:
-            lost = ConnectionLost(
-                f"the server dropped the session and did not give it again ({error})",
-                phase="streaming",
-            )
-            lost.__cause__ = error
-            driver.fail(lost)
+            await set_up_again(driver, presentation, self._options.timeouts, playing=playing)
+        except RtspError as error:
+            driver.fail(error)
         except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
             driver.report(defect)
         else:

@@ -8,6 +8,8 @@ Out:    ``on_data(view, now)``: a read-only view that is never written to again
 Facts the code leans on
 - A slab is filled from front to back and then left to whoever holds a view of it: nothing that
   was handed out is ever overwritten.
+- libuv reads on, up to 32 times, before it looks at any other socket or timer: a peer that floods
+  us would stop the whole loop for seconds. With a slab full, it is other sockets' turn.
 - The socket is ours from its creation: on uvloop a cancelled connect may never deliver
   ``connection_lost``.
 """
@@ -88,7 +90,21 @@ class TcpCircuit(asyncio.BufferedProtocol):
         begin, self._used = self._used, self._used + nbytes
         self.bytes_received += nbytes
         view = self._slab[begin : self._used].toreadonly()
+        if self._used == len(self._slab):
+            self._breathe()
         self._on_data(view, self._now())
+
+    def _breathe(self) -> None:
+        """More may wait than fitted: the loop does something else before it reads again."""
+        if self.is_open:
+            assert self._transport is not None
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self.is_open:
+            assert self._transport is not None
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The peer sends no more: that is the end of an RTSP connection."""

@@ -10,7 +10,7 @@ next ``start``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtspkit.payload.base import DEFAULT_MAX_PACKET_SIZE
 from rtspkit.testing.authenticator import Authentication
@@ -36,6 +36,8 @@ class CameraOptions:
         port: Port to listen at; 0 for a free one, kept when the camera is started again.
         transports: Those that SETUP takes, of ``"udp"`` and ``"tcp"``.
         authentication: What is demanded; None for nothing.
+        username: With ``password``, short for an ``Authentication`` with them: Digest.
+        password: See ``username``.
         session_timeout: Silence after which a session is dropped; None for never.
         advertised_timeout: What the Session header says; None for ``session_timeout``.
         keepalive: Signs of life that count, of ``"request"`` and ``"rtcp"``.
@@ -68,6 +70,8 @@ class CameraOptions:
     port: int = 0
     transports: Collection[str] = TRANSPORTS
     authentication: Authentication | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
     session_timeout: float | None = 60.0
     advertised_timeout: float | None = None
     keepalive: Collection[str] = ("request",)
@@ -106,3 +110,9 @@ class CameraOptions:
                 raise ValueError(f"Camera.{name} must be greater than 0, not {number!r}")
         if not self.tracks:
             raise ValueError("Camera.tracks needs at least one track")
+        if self.username is not None:
+            if self.authentication is not None:
+                raise ValueError("Camera.username goes without Camera.authentication")
+            self.authentication = Authentication(
+                username=self.username, password=self.password or ""
+            )

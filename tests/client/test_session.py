@@ -282,6 +282,7 @@ async def test_a_session_that_the_server_dropped_is_set_up_again(transport):
             async for packet in iterator:
                 if packet.discontinuity:
                     break
+            await session.get_parameter()  # waits until all is done
             assert packet.stream is before.stream
             assert packet.media_time >= before.media_time >= 1.0
             assert session.state == "playing"

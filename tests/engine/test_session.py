@@ -326,6 +326,15 @@ class TestKeepAlive:
             bench.reply(200)
         assert bench.machine.keepalive.sent == 0
 
+    def test_it_counts_from_when_it_was_sent(self):
+        bench = Bench()
+        bench.set_up(20)
+        bench.wait(1)
+        bench.ask("GET_PARAMETER")
+        bench.wait(8)
+        bench.reply(200)
+        assert bench.machine.keepalive.deadline == START + 1 + 10
+
     def test_what_the_server_refuses_the_user_does_not_count(self):
         bench = Bench()
         bench.set_up(20)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from rtspkit.testing.authenticator import Authentication
 from rtspkit.testing.camera_options import CameraOptions
 
 
@@ -18,6 +19,7 @@ from rtspkit.testing.camera_options import CameraOptions
         {"speed": 0},
         {"report_interval": 0},
         {"tracks": ()},
+        {"username": "me", "authentication": Authentication()},
     ],
 )
 def test_what_cannot_be_is_refused_by_name(bad):
@@ -32,3 +34,9 @@ def test_unknown_options_are_refused():
 
 def test_the_repr_holds_no_password():
     assert "secret" not in repr(CameraOptions())
+    assert "secret" not in repr(CameraOptions(username="me", password="secret"))
+
+
+def test_user_name_and_password_are_short_for_digest():
+    authentication = CameraOptions(username="me", password="secret").authentication
+    assert authentication == Authentication(username="me", password="secret")
