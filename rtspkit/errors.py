@@ -214,7 +214,7 @@ class ResponseError(RtspError):
 class Unauthorized(ResponseError):
     """401: no credentials, or wrong ones. Not retryable: more attempts lock accounts."""
 
-    advice = "check the user name and the password"
+    advice = "the user name or the password is missing or wrong"
 
 
 class Forbidden(ResponseError):

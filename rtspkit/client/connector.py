@@ -130,7 +130,12 @@ class _Attempt:
         options = self._options
         await driver.open()
         dialogue = set_up(
-            options.url.request_uri, kinds, options.streams, driver.note, options.limits
+            options.url.request_uri,
+            kinds,
+            options.streams,
+            driver.note,
+            options.limits,
+            required=options.require_all,
         )
         presentation: Presentation = await driver.run(dialogue)
         for (kind, reason), following in zip(presentation.refusals, kinds[1:], strict=False):
@@ -182,6 +187,7 @@ def connect(
     password: str | None = None,
     transport: TransportName | Iterable[TransportName] = "auto",
     streams: Selection = None,
+    require_all: bool | None = None,
     timeouts: Timeouts | None = None,
     retry: None = None,
     limits: Limits | None = None,
@@ -194,7 +200,8 @@ def connect(
 ) -> Connector:
     """Connect to a camera or server, set its streams up and begin to play.
 
-    Use it with ``async with``, which closes the session, or ``await`` it and call ``aclose()``.
+    Use it with ``async with``, which closes the session, or ``await`` it and call ``aclose()``
+    yourself: a session that is forgotten keeps its sockets.
 
     Args:
         url: ``rtsp://user:password@host:554/path``. ``rtspt://`` means TCP, ``rtspu://`` UDP.
@@ -204,6 +211,8 @@ def connect(
             server while the process runs. Or ``"udp"``, ``"tcp"``, or a sequence in order.
         streams: Which streams to set up: a media (``"video"``), an encoding name (``"H264"``), an
             index, several of them, or a predicate on ``Stream``. None takes all.
+        require_all: Whether a stream that the server refuses to set up is an error. By default,
+            only when ``streams`` names what is wanted; else the others go on, with an event.
         timeouts: Deadlines; ``Timeouts()`` by default.
         retry: Only None: a lost connection raises ``ConnectionLost``.
         limits: Bounds on what the peer can make us hold; ``Limits()`` by default.
@@ -227,7 +236,8 @@ def connect(
         password,
         transport,
         headers,
-        streams=streams,
+        wish=streams,
+        require_all=require_all,
         timeouts=timeouts or Timeouts(),
         limits=limits or Limits(),
         reorder=reorder,

@@ -74,10 +74,16 @@ class Fanout:
         if source is None:
             return
         self._dropped_before += source.queue.dropped
-        if not self._sources and self._backlog is None and not self.ended:
-            unread = source.queue.take_all() if source.streams is None else []
-            self._backlog = self.new_source(None)
-            self._backlog.put(unread)
+        if self._sources or self.ended:
+            return
+        unread = source.queue.take_all()
+        if self._backlog is not None:  # what this one has read is not to be read again
+            streams, kept = source.streams, set(map(id, unread))
+            waiting = self._backlog.queue.take_all()
+            if streams is not None:
+                unread = [p for p in waiting if p.stream not in streams or id(p) in kept]
+        self._backlog = self.new_source(None)
+        self._backlog.put(unread)
 
     def events(self) -> EventIterator:
         """A new iterator over what happened so far, and what happens."""

@@ -15,6 +15,7 @@ from rtspkit.options import Limits, Timeouts
 from rtspkit.version import __version__
 from rtspkit.wire.credentials import Credentials
 from rtspkit.wire.message import Headers, Request, serialize_request
+from rtspkit.wire.stream import Stream
 from rtspkit.wire.url import RtspUrl, parse_url
 
 __all__ = ["Backpressure", "ConnectOptions", "TransportName", "transport_kinds"]
@@ -37,6 +38,7 @@ class ConnectOptions:
     credentials: Credentials | None
     kinds: tuple[str, ...]
     streams: Selection = None
+    require_all: bool | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     reorder: float = 0.1
@@ -47,6 +49,10 @@ class ConnectOptions:
     play: bool = True
 
     def __post_init__(self) -> None:
+        for name, kind in (("timeouts", Timeouts), ("limits", Limits)):
+            if not isinstance(getattr(self, name), kind):
+                given = getattr(self, name)
+                raise TypeError(f"{name} is a rtspkit.{kind.__name__}, not {given!r}")
         if self.backpressure not in get_args(Backpressure):
             known = ", ".join(get_args(Backpressure))
             raise LocalProtocolError(f"backpressure is one of {known}, not {self.backpressure!r}")
@@ -85,6 +91,7 @@ def build_options(
     password: str | None,
     transport: str | Iterable[str],
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None,
+    wish: Selection = None,
     **rest: object,
 ) -> ConnectOptions:
     """Read the URL and settle what depends on it."""
@@ -98,11 +105,14 @@ def build_options(
     name = parsed.username if username is None else username
     secret = parsed.password if password is None else password
     credentials = None if name is None and secret is None else Credentials(name or "", secret or "")
+    if not (wish is None or isinstance(wish, str | int | Stream) or callable(wish)):
+        wish = tuple(wish)  # it is read once for each transport
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     return ConnectOptions(
         url=parsed,
         credentials=credentials,
         kinds=transport_kinds(transport, parsed.scheme),
         headers=tuple(pairs),
+        streams=wish,
         **rest,  # type: ignore[arg-type]  # connect() names and types every one of them
     )

@@ -88,7 +88,8 @@ async def probe(
         user_agent: Some devices refuse requests without one.
 
     Raises:
-        RtspError: The description could not be had.
+        LocalProtocolError: The URL or an option cannot be used.
+        RtspError: The description could not be had, within ``timeouts.connect`` seconds.
     """
     options = build_options(
         url,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rtspkit.client.driver import Driver
+from rtspkit.client.driver import FROM_THE_START, Driver
 from rtspkit.engine.handshake import Presentation, set_up_streams
 from rtspkit.errors import ConnectionLost, RtspError
 from rtspkit.options import Timeouts
@@ -35,7 +35,13 @@ async def set_up_again(
         async with asyncio.timeout(timeouts.connect):
             await driver.run(steps)
             if playing:
-                await driver.play(presentation, timeouts.first_packet_tcp, resumed=True)
+                position = driver.playback.position
+                await driver.play(
+                    presentation,
+                    timeouts.first_packet_tcp,
+                    range_header=FROM_THE_START if position is None else f"npt={position:.3f}-",
+                    resumed=True,
+                )
     except (RtspError, TimeoutError) as error:
         reason = str(error) or f"not within {timeouts.connect:g} s"
         raise ConnectionLost(

@@ -107,7 +107,7 @@ class Session:
         return self._known_driver().machine.keepalive.timeout
 
     def stats(self) -> SessionStats:
-        """What was counted up to now."""
+        """What was counted up to now, as a value that does not change; also after the end."""
         since = 0.0 if self._played_at is None else self._now() - self._played_at
         return session_stats(
             self._known_driver(),
@@ -128,7 +128,8 @@ class Session:
             select: Media, encoding names, indices or streams; nothing takes all streams.
 
         Returns:
-            An asynchronous iterator. It ends when its streams have ended.
+            An asynchronous iterator with a queue of its own (``limits.queue_packets``). It goes
+            on after a ``break``, ends when its streams have ended, and may outlive the session.
 
         Raises:
             StreamNotFound: No stream that was set up is like ``select``.
@@ -140,7 +141,7 @@ class Session:
         return iterator
 
     def batches(self, *select: Select) -> BatchIterator:
-        """RTP packets as lists: all that has arrived since the last time. The faster door."""
+        """As ``packets()``, in lists: all that has arrived since the last time. The faster door."""
         source = self._new_source(select)
         iterator = BatchIterator(source)
         self._fanout.attach(iterator, source)
@@ -226,20 +227,24 @@ class Session:
         self._set_state("paused")
 
     async def seek(self, npt: float) -> None:
-        """Go on playing at ``npt`` seconds of the presentation."""
+        """Go on playing at ``npt`` seconds of the presentation; errors as for ``play``."""
         await self.play(Range("npt", npt, None))
 
     async def get_parameter(
         self, body: bytes = b"", *, content_type: str = "text/parameters"
     ) -> bytes:
-        """Ask for parameters; without a body, only whether the session is there.
+        """Ask for parameters, one name a line; without a body, only whether the session is there.
+
+        Gives the body of the answer; raises as ``play`` does.
 
         Source: RFC 2326 §10.8.
         """
         return await self._parameters("GET_PARAMETER", body, content_type)
 
     async def set_parameter(self, body: bytes, *, content_type: str = "text/parameters") -> bytes:
-        """Set parameters.
+        """Set parameters, ``name: value`` a line; gives the body of the answer.
+
+        Raises as ``play`` does.
 
         Source: RFC 2326 §10.9.
         """
@@ -333,7 +338,7 @@ class Session:
 
     def _began_to_play(self) -> None:
         if self._played_at is None:
-            self._played_at = self._now()
+            self._played_at = self._known_driver().playback.started_at
         self._set_state("playing")
 
     def _set_state(self, state: str) -> None:

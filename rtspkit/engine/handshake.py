@@ -178,8 +178,13 @@ def set_up(
     wish: Selection,
     note: Note,
     limits: Limits,
+    *,
+    required: bool | None = None,
 ) -> Generator[Step, Any, Presentation]:
     """DESCRIBE and SETUP, with the first of ``kinds`` that the server takes.
+
+    A stream that the server refuses to set up is an error when it is ``required``: by default,
+    when ``wish`` names what is wanted.
 
     Raises:
         UnsupportedTransport: The last of ``kinds`` was refused too, or one was refused when the
@@ -187,6 +192,7 @@ def set_up(
             the rest takes another connection.
         ResponseError, RemoteProtocolError, StreamNotFound: As it says.
     """
+    all_or_none = wish is not None if required is None else required
     refusals: list[tuple[str, str]] = []
     for number, kind in enumerate(kinds, start=1):
         presentation = yield from describe(uri, note, limits)
@@ -196,7 +202,7 @@ def set_up(
         try:
             switchable = kinds[number:]
             presentation.chosen = yield from set_up_streams(
-                chosen, kind, note, required=wish is not None, switchable=switchable
+                chosen, kind, note, required=all_or_none, switchable=switchable
             )
         except _TransportRefusedError as refusal:
             cause = refusal.__cause__

@@ -53,6 +53,7 @@ class Playback:
     Attributes:
         liveness: The watch over silence.
         receivers: One for each stream, by its index.
+        started_at: When PLAY was first sent; None before.
         unknown_channel: Interleaved frames on channels that nobody set up.
     """
 
@@ -81,6 +82,7 @@ class Playback:
         self._ended: set[int] = set()
         self._events: deque[Event] = deque()
         self._range_end: float | None = None
+        self.started_at: float | None = None
 
     def add(self, stream: Stream, channels: tuple[int, int] | None = None) -> StreamReceiver:
         """A stream was set up; over TCP, on these channels of RTP and RTCP."""
@@ -105,6 +107,8 @@ class Playback:
 
     def start(self, now: float, *, first_packet: float, keepalive_interval: float) -> None:
         """PLAY is being sent."""
+        if self.started_at is None:
+            self.started_at = now
         media = {receiver.stream.media.lower() for receiver in self.receivers.values()}
         continuous = bool(media & CONTINUOUS_MEDIA)
         silence = self._timeouts.media_silence
@@ -141,6 +145,12 @@ class Playback:
                 sequence_number=entry.sequence_number if entry else None,
                 npt_start=npt_start,
             )
+
+    @property
+    def position(self) -> float | None:
+        """Seconds into a presentation that has an end; None for a live one."""
+        times = [receiver.snapshot().media_time for receiver in self.receivers.values()]
+        return max(times, default=None) if self._range_end is not None else None
 
     def pause(self) -> None:
         """Media stops at our wish: silence is right, until ``start``."""

@@ -60,6 +60,14 @@ class AccessUnit:
     discontinuity: bool = False
     parameter_sets_changed: bool = False
 
+    def __repr__(self) -> str:
+        name = self.stream.encoding_name if self.stream is not None else None
+        return (
+            f"AccessUnit(stream={name!r}, timestamp={self.timestamp}, "
+            f"media_time={self.media_time:.6f}, keyframe={self.keyframe}, "
+            f"complete={self.complete}, lost={self.lost}, data={len(self.data)} bytes)"
+        )
+
 
 @dataclass(slots=True)
 class DepacketizerCounters:

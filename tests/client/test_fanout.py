@@ -94,13 +94,13 @@ def test_an_iterator_that_nobody_holds_is_gone_and_its_rest_waits():
     assert waiting(attached(fanout)) == [2, 3, 4]
 
 
-def test_the_rest_of_one_stream_does_not_wait():
+def test_the_rest_of_one_stream_waits_too():
     fanout = Fanout(Limits(), "drop_oldest")
     iterator = attached(fanout, AUDIO)
     fanout.put_packets(packets(1))
     del iterator
     fanout.put_packets(packets(2, stream=VIDEO))
-    assert waiting(attached(fanout)) == [2]
+    assert waiting(attached(fanout)) == [1, 2]
 
 
 async def test_the_end_reaches_every_iterator_early_and_late():
@@ -169,3 +169,21 @@ def test_an_iterator_of_events_that_nobody_holds_is_gone():
     assert len(fanout._event_queues) == 1
     del events
     assert len(fanout._event_queues) == 0
+
+
+def test_what_an_iterator_has_read_before_it_went_is_not_given_again():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets(packets(1, 2, 3))
+    first = attached(fanout)
+    assert first._queue.pop().sequence_number == 1
+    del first
+    assert waiting(attached(fanout)) == [2, 3]
+
+
+def test_an_iterator_that_went_takes_only_its_own_streams_out_of_what_waits():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets([*packets(1, 2), *packets(11, stream=VIDEO)])
+    audio = attached(fanout, AUDIO)
+    assert audio._queue.pop().sequence_number == 1
+    del audio
+    assert waiting(attached(fanout)) == [2, 11]

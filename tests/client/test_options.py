@@ -6,6 +6,7 @@ import pytest
 
 import rtspkit
 from rtspkit import LocalProtocolError
+from rtspkit.client.connector import connect
 from rtspkit.client.options import build_options, transport_kinds
 
 
@@ -88,3 +89,17 @@ def test_secrets_are_not_printed():
 @pytest.mark.parametrize("headers", [{"X-A": "1"}, [("X-A", "1")]])
 def test_headers_may_be_a_mapping_or_pairs(headers):
     assert build(headers=headers).headers == (("X-A", "1"),)
+
+
+@pytest.mark.parametrize("options", [{"timeouts": 5}, {"limits": 5}])
+def test_a_number_where_an_object_belongs_is_named(options):
+    (name,) = options
+    with pytest.raises(TypeError, match=f"{name} is a rtspkit"):
+        connect("rtsp://127.0.0.1/x", **options)
+
+
+def test_a_selection_that_can_be_read_once_is_kept_for_every_transport():
+    options = build_options(
+        "rtsp://127.0.0.1/x", None, None, "auto", None, wish=iter(["video", "audio"])
+    )
+    assert options.streams == ("video", "audio")

@@ -127,6 +127,17 @@ async def test_cancelled_just_when_the_answer_is_there_nothing_is_forgotten(fail
     assert not line.requests.unsettled
 
 
+async def test_a_setup_answered_in_the_same_breath_as_it_is_cancelled_is_settled():
+    line = Line()
+    task = await line.begin()
+    task.cancel()
+    line.receive(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7\r\n\r\n")
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not line.requests.unsettled
+    assert line.machine.session_id == "7"
+
+
 async def test_what_is_sent_without_waiting_teaches_the_machine():
     line = Line()
     line.requests.send("OPTIONS", URI)

@@ -78,6 +78,37 @@ async def test_hands_out_what_came_as_views_that_are_never_written_again():
         await closed(circuit)
 
 
+async def test_a_flood_leaves_the_loop_to_others_after_each_slab():
+    slabs = 16
+    async with RawServer() as server:
+        turns = [0]
+        behind: list[int] = []
+        loop = asyncio.get_running_loop()
+
+        def turn() -> None:
+            turns[0] += 1
+            handle[0] = loop.call_soon(turn)
+
+        def on_data(view: memoryview, now: float) -> None:
+            if behind and behind[-1] == turns[0]:
+                repeats.append(len(view))
+            behind.append(turns[0])
+            size[0] += len(view)
+            if size[0] >= slabs * SLAB_SIZE:
+                done.set()
+
+        handle, repeats, size = [loop.call_soon(turn)], [], [0]
+        done = asyncio.Event()
+        circuit = await open_circuit("127.0.0.1", server.port, on_data, lambda cause: None)
+        await server.until(lambda: bool(server.peers))
+        server.peers[-1].write(bytes(slabs * SLAB_SIZE))
+        async with asyncio.timeout(5):
+            await done.wait()
+        handle[0].cancel()
+        assert sum(repeats) < slabs * SLAB_SIZE // 2, "read on without a turn for others"
+        await closed(circuit)
+
+
 async def test_sends_and_counts():
     async with RawServer() as server:
         circuit, _, peer = await opened(server)

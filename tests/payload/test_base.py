@@ -128,3 +128,10 @@ def test_a_packet_size_without_room_for_a_payload_is_refused():
 def test_a_payload_type_that_does_not_fit_is_refused_when_it_is_used():
     with pytest.raises(LocalProtocolError):
         Halves(payload_type=128, ssrc=7).push(b"ab", 0)
+
+
+def test_the_repr_of_a_unit_gives_the_size_and_not_the_bytes():
+    text = repr(AccessUnit(bytes(5_000_000), 3_000, media_time=1.5, lost=2))
+    assert "data=5000000 bytes" in text
+    assert "lost=2" in text
+    assert len(text) < 200
