@@ -208,7 +208,8 @@ def connect(
         username: Instead of the one in the URL.
         password: Instead of the one in the URL.
         transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent; remembered for this
-            server while the process runs. Or ``"udp"``, ``"tcp"``, or a sequence in order.
+            server while the process runs. Or ``"udp"``, ``"tcp"``, or a sequence in order, which
+            goes before what the scheme of the URL means.
         streams: Which streams to set up: a media (``"video"``), an encoding name (``"H264"``), an
             index, several of them, or a predicate on ``Stream``. None takes all.
         require_all: Whether a stream that the server refuses to set up is an error. By default,

@@ -67,7 +67,7 @@ class ConnectOptions:
 
 
 def transport_kinds(transport: str | Iterable[str], scheme: str) -> tuple[str, ...]:
-    """The transports to try, in order.
+    """The transports to try, in order; an explicit wish goes before the scheme's.
 
     Raises:
         LocalProtocolError: One of them is not known.

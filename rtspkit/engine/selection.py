@@ -44,6 +44,8 @@ def select_streams(streams: tuple[Stream, ...], wish: Selection = None) -> tuple
         chosen = set()
         parts = [wish] if isinstance(wish, str | int | Stream) else list(wish)
         for part in parts:
+            if not isinstance(part, str | int | Stream):
+                raise TypeError(f"a stream is selected by name, index or itself, not by {part!r}")
             found = {stream.index for stream in streams if stream.matches(part)}
             if not found:
                 raise StreamNotFound(f"no stream is {part!r}; {_offer(streams)}")

@@ -25,14 +25,13 @@ from typing import cast
 
 from rtspkit.errors import ConnectError
 from rtspkit.net.clock import monotonic_clock
+from rtspkit.net.resolver import resolve
 
-__all__ = ["TcpCircuit", "numeric_host", "open_circuit", "resolve"]
+__all__ = ["TcpCircuit", "numeric_host", "open_circuit"]
 
 SLAB_SIZE = 256 * 1024  # bytes; holds some 200 packets
 SLAB_LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
 LINGER = 0.1  # seconds that a full send buffer of the kernel may take to have room again
-
-Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class TcpCircuit(asyncio.BufferedProtocol):
@@ -175,27 +174,6 @@ class TcpCircuit(asyncio.BufferedProtocol):
         """Wait until the loop has let go of the socket."""
         if self._transport is not None:
             await asyncio.shield(self._closed)
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, in the system's order of preference.
-
-    Raises:
-        ConnectError: The name is not known.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        try:  # a numeric address needs no thread, which could not be cancelled
-            found = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
-        except (OSError, UnicodeError):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ConnectError(
-            f"the host {host!r} is not known ({error})", causes=(error,), phase="resolve"
-        ) from error
-    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
 
 
 async def open_circuit(

@@ -63,3 +63,9 @@ def test_a_description_without_media_is_the_servers_fault(wish):
     with pytest.raises(RemoteProtocolError, match="no media") as caught:
         select_streams((), wish)
     assert caught.value.phase == "describe"
+
+
+@pytest.mark.parametrize("part", [None, 2.5, ["video"]])
+def test_what_can_name_no_stream_is_a_type_error_that_says_so(part):
+    with pytest.raises(TypeError, match="by name, index or itself"):
+        select_streams(ALL, [part])

@@ -8,7 +8,8 @@ from leaks import Inventory
 from raw_server import Peer, RawServer
 
 from rtspkit.errors import ConnectError
-from rtspkit.net.tcp import LINGER, SLAB_SIZE, TcpCircuit, numeric_host, open_circuit, resolve
+from rtspkit.net.resolver import resolve
+from rtspkit.net.tcp import LINGER, SLAB_SIZE, TcpCircuit, numeric_host, open_circuit
 
 
 class Collector:
@@ -202,19 +203,6 @@ async def test_takes_the_first_address_that_answers():
         await closed(circuit)
         addresses = [address[0] for _, address in await resolve("localhost", server.port)]
         assert "127.0.0.1" in addresses
-
-
-async def test_a_numeric_address_needs_no_resolver():
-    assert await resolve("127.0.0.1", 554) == [(socket.AF_INET, ("127.0.0.1", 554))]
-    assert await resolve("::1", 554) == [(socket.AF_INET6, ("::1", 554, 0, 0))]
-
-
-@pytest.mark.parametrize("host", ["camera.invalid", "a" * 300, "\u2603" * 80])
-async def test_an_unknown_name_is_a_connect_error(host):
-    with pytest.raises(ConnectError, match="is not known") as caught:
-        await resolve(host, 554)
-    assert caught.value.phase == "resolve"
-    assert len(caught.value.causes) == 1
 
 
 async def test_a_refused_port_keeps_every_cause():
