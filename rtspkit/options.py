@@ -77,7 +77,8 @@ class Limits:
         access_unit_age: Seconds that an access unit may stay unfinished.
         reorder_packets: Packets that wait for an earlier one.
         queue_packets: Packets that one iterator may have waiting.
-        queue_memory: Bytes that one iterator may have waiting.
+        queue_memory: Bytes of memory that the packets waiting for one iterator may keep alive:
+            whole slabs, of 256 KiB each.
         events: Events that one ``events()`` iterator may have waiting.
         output: Bytes that may wait to be sent on the control connection.
         authentication_attempts: Tries after one challenge; one more for a stale or new nonce.

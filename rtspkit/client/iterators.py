@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from rtspkit.client.queue import BoundedQueue
 from rtspkit.engine.events import Event
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 
+memory_of = attrgetter("memory")
+
+
 class PacketSource:
     """The queue of one iterator, and the streams that go into it.
 
@@ -45,7 +49,7 @@ class PacketSource:
     def __init__(self, streams: tuple[Stream, ...] | None, limits: Limits, policy: str) -> None:
         self.streams = streams
         self.queue: BoundedQueue[RtpPacket] = BoundedQueue(
-            limits.queue_packets, limits.queue_memory, size_of=len, policy=policy
+            limits.queue_packets, limits.queue_memory, memory_of=memory_of, policy=policy
         )
         self._open: set[int] = set()
         self.restart()

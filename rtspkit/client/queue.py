@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Generic, TypeVar
 
 from rtspkit.errors import RtspError
@@ -22,8 +22,9 @@ class BoundedQueue(Generic[T]):
 
     Args:
         maximum_items: How many may wait.
-        maximum_bytes: How many bytes may wait, as ``size_of`` counts them.
-        size_of: Size of an item in bytes; None when only their number counts.
+        maximum_bytes: How many bytes of memory the waiting items may keep alive.
+        memory_of: The memory that an item keeps alive, which is more than the item where many
+            share one slab: it counts once, and whole. None when only their number counts.
         policy: ``"drop_oldest"``, ``"drop_newest"``, or ``"latest"`` (one item waits).
 
     Attributes:
@@ -36,7 +37,7 @@ class BoundedQueue(Generic[T]):
         maximum_items: int,
         maximum_bytes: float = float("inf"),
         *,
-        size_of: Callable[[T], int] | None = None,
+        memory_of: Callable[[T], Sized] | None = None,
         policy: str = "drop_oldest",
     ) -> None:
         self.items: deque[T] = deque()
@@ -44,7 +45,8 @@ class BoundedQueue(Generic[T]):
         self._bytes = 0
         self._maximum_items = 1 if policy == "latest" else maximum_items
         self._maximum_bytes = maximum_bytes
-        self._size_of = size_of
+        self._memory_of = memory_of
+        self._held: dict[int, int] = {}  # how many waiting items keep a memory alive, by its id
         self._drop_newest = policy == "drop_newest"
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
@@ -53,14 +55,17 @@ class BoundedQueue(Generic[T]):
     def put(self, items: Iterable[T]) -> None:
         """Add items, drop what does not fit, and wake the consumer."""
         queue = self.items
-        size_of = self._size_of
         for item in items:
-            size = size_of(item) if size_of is not None else 0
-            if self._drop_newest and not self._fits(size):
+            if self._drop_newest and not self._fits(item):
                 self.dropped += 1
                 continue
             queue.append(item)
-            self._bytes += size
+            if self._memory_of is not None:
+                memory = self._memory_of(item)
+                holders = self._held.get(id(memory), 0)
+                self._held[id(memory)] = holders + 1
+                if not holders:
+                    self._bytes += len(memory)
         while len(queue) > self._maximum_items or self._bytes > self._maximum_bytes:
             if len(queue) == 1:
                 break  # one item may be larger than the bound
@@ -69,22 +74,33 @@ class BoundedQueue(Generic[T]):
         if queue:
             self._wake()
 
-    def _fits(self, size: int) -> bool:
-        return (
-            len(self.items) < self._maximum_items and self._bytes + size <= self._maximum_bytes
-        ) or not self.items
+    def _fits(self, item: T) -> bool:
+        if not self.items:
+            return True
+        size = 0
+        if self._memory_of is not None:
+            memory = self._memory_of(item)
+            size = 0 if id(memory) in self._held else len(memory)
+        return len(self.items) < self._maximum_items and self._bytes + size <= self._maximum_bytes
 
     def pop(self) -> T:
         """Take the oldest item."""
         item = self.items.popleft()
-        if self._size_of is not None:
-            self._bytes -= self._size_of(item)
+        if self._memory_of is not None:
+            memory = self._memory_of(item)
+            holders = self._held[id(memory)] - 1
+            if holders:
+                self._held[id(memory)] = holders
+            else:
+                del self._held[id(memory)]
+                self._bytes -= len(memory)
         return item
 
     def take_all(self) -> list[T]:
         """Take all that waits."""
         items = list(self.items)
         self.items.clear()
+        self._held.clear()
         self._bytes = 0
         return items
 

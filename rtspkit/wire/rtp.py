@@ -173,6 +173,12 @@ class RtpPacket:
         return len(self._data) - self._stop
 
     @property
+    def memory(self) -> bytes | bytearray:
+        """What this packet keeps alive: the slab that it lies in, or its own bytes."""
+        memory: bytes | bytearray = self._data.obj  # type: ignore[assignment]
+        return memory
+
+    @property
     def csrcs(self) -> tuple[int, ...]:
         """The contributing sources, 0 to 15 of them."""
         count = self._data[0] & 0x0F

@@ -10,6 +10,10 @@ from rtspkit.client.queue import BoundedQueue
 from rtspkit.errors import ConnectionLost
 
 
+def itself(item: bytes) -> bytes:
+    return item
+
+
 def test_items_come_out_in_the_order_they_came_in():
     queue: BoundedQueue[int] = BoundedQueue(10)
     queue.put([1, 2])
@@ -33,7 +37,7 @@ def test_a_full_queue_does_what_its_policy_says(policy, kept):
 
 @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
 def test_bytes_are_bounded_too(policy):
-    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, size_of=len, policy=policy)
+    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, memory_of=itself, policy=policy)
     queue.put([b"aaaa", b"bbbb", b"cccc"])
     assert queue.take_all() == (
         [b"bbbb", b"cccc"] if policy == "drop_oldest" else [b"aaaa", b"bbbb"]
@@ -42,12 +46,33 @@ def test_bytes_are_bounded_too(policy):
 
 @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "latest"])
 def test_one_item_larger_than_the_bound_passes_alone(policy):
-    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, size_of=len, policy=policy)
+    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, memory_of=itself, policy=policy)
     queue.put([bytes(50)])
     assert queue.pop() == bytes(50)
     queue.put([b"next"])
     assert queue.take_all() == [b"next"]
     assert queue.dropped == 0
+
+
+def kept_alive(waiting: list[bytes]) -> int:
+    return sum(len(item) for item in {id(item): item for item in waiting}.values())
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
+def test_memory_that_items_share_counts_once_and_whole(policy):
+    slabs = [bytearray(100) for _ in range(3)]
+    views = [memoryview(slab)[i : i + 1] for slab in slabs for i in range(4)]
+    queue: BoundedQueue[memoryview] = BoundedQueue(
+        100, 200, memory_of=lambda view: view.obj, policy=policy
+    )
+    queue.put(views)
+    kept = views[4:] if policy == "drop_oldest" else views[:8]
+    assert list(queue.items) == kept
+    assert queue.dropped == 4
+    for _ in kept:
+        queue.pop()
+    queue.put(views[:8])  # what was taken is not counted any more
+    assert len(queue.items) == 8
 
 
 @given(
@@ -61,14 +86,14 @@ def test_the_bounds_hold_and_every_item_is_accounted_for(
     batches, maximum_items, maximum_bytes, policy, taken
 ):
     queue: BoundedQueue[bytes] = BoundedQueue(
-        maximum_items, maximum_bytes, size_of=len, policy=policy
+        maximum_items, maximum_bytes, memory_of=itself, policy=policy
     )
     out: list[bytes] = []
     for batch, take in zip(batches, taken, strict=False):
         queue.put(batch)
         waiting = list(queue.items)
         assert len(waiting) <= (1 if policy == "latest" else maximum_items)
-        assert len(waiting) == 1 or sum(map(len, waiting)) <= maximum_bytes
+        assert len(waiting) == 1 or kept_alive(waiting) <= maximum_bytes
         if take and waiting:
             out.append(queue.pop())
     out += queue.take_all()
