@@ -214,7 +214,7 @@ class ResponseError(RtspError):
 class Unauthorized(ResponseError):
     """401: no credentials, or wrong ones. Not retryable: more attempts lock accounts."""
 
-    advice = "the user name or the password is missing or wrong"
+    advice = "user name and password are missing, or not the right ones"
 
 
 class Forbidden(ResponseError):

@@ -54,7 +54,7 @@ TABLE = [  # error, its words, phase, retryable
     (ResponseError("PLAY", 457), "PLAY answered 457", "play", False),
     (
         Unauthorized("DESCRIBE", 401, "No"),
-        "DESCRIBE answered 401 No: the user name or the password is missing or wrong",
+        "DESCRIBE answered 401 No: user name and password are missing, or not the right ones",
         "describe",
         False,
     ),

@@ -203,7 +203,7 @@ async def test_a_wrong_password_is_tried_once():
         assert camera.refused == 1
     assert isinstance(error, Unauthorized)
     assert (error.phase, error.retryable) == ("describe", False)
-    assert "the user name or the password is missing or wrong" in str(error)
+    assert "user name and password are missing, or not the right ones" in str(error)
     assert "wrong-secret" not in str(error) + repr(error)
 
 
