@@ -189,3 +189,13 @@ def bodies(data):
     for number, piece in enumerate(sized(data)):
         yield piece
         yield serialize_rtp(piece, payload_type=96, sequence_number=number, timestamp=0, ssrc=1)
+
+
+@pytest.mark.parametrize("case", cases("payload/simple_audio.json"))
+def test_a_frame_without_payload_header_is_the_payload(case):
+    reader = depacketizer("PCMU", 8000)
+    units = []
+    for place, entry in enumerate(case["packets"]):
+        units += reader.push(packet(entry, place, len(case["packets"]) - 1)[1])
+    units += reader.flush()
+    assert [unit.data.hex() for unit in units] == case["expect"]["frames"]
