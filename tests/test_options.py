@@ -1,6 +1,7 @@
 """Every bound has a name and a default, and takes positive finite numbers only."""
 
 import dataclasses
+import inspect
 import math
 import pickle
 
@@ -40,7 +41,7 @@ def test_the_limits_are_those_of_the_security_page():
 @pytest.mark.parametrize(("cls", "field"), FIELDS)
 def test_each_has_a_default_and_a_line_in_the_docstring(cls, field):
     assert field.default is not dataclasses.MISSING
-    assert f"        {field.name}: " in cls.__doc__
+    assert f"\n    {field.name}: " in inspect.cleandoc(cls.__doc__)
 
 
 @pytest.mark.parametrize(("cls", "field"), FIELDS)

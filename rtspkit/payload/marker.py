@@ -38,15 +38,17 @@ class MarkerJudge:
         verdict: So far.
     """
 
-    __slots__ = ("_deviations", "verdict")
+    __slots__ = ("_deviations", "_seen", "verdict")
 
     def __init__(self, deviations: dict[str, None]) -> None:
         self._deviations = deviations
+        self._seen = False
         self.verdict = Marker.UNKNOWN
 
     def ends_unit(self, unit: PendingUnit, *, is_first_packet: bool) -> bool:
         """Whether the marker of the packet just taken ends ``unit``."""
         unit.markers += 1
+        self._seen = True
         if self.verdict is Marker.LIES or not (unit.has_slice or unit.broken):
             return False
         unit.slice_markers += 1
@@ -60,6 +62,16 @@ class MarkerJudge:
             if not is_first_packet:
                 self.verdict = Marker.HONEST
         return True
+
+    def is_owed(self, *, marked: bool) -> bool:
+        """Whether a unit that the stream's end cuts off should have had a marker first.
+
+        Args:
+            marked: Whether its last packet has the marker bit set.
+        """
+        if self.verdict is Marker.UNKNOWN:
+            return self._seen and not marked
+        return self.verdict is Marker.HONEST
 
     def end_by_timestamp(self, unit: PendingUnit, *, packets: int, marked: bool) -> None:
         """A new timestamp has ended ``unit``.

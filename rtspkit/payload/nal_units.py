@@ -146,7 +146,8 @@ class NalUnitDepacketizer(Depacketizer):
         if self._timestamp != NONE:
             # An honest marker would have ended it, and so would the end of a NAL unit.
             self._drop_fragment()
-            self._unit.damaged |= self._marker.verdict is Marker.HONEST
+            unit = self._unit
+            unit.damaged |= unit.has_slice and self._marker.is_owed(marked=self._marked)
             self._finish()
         self._expected, self._ended = None, NONE
         self._is_fresh = self._start_is_known = True

@@ -1,5 +1,6 @@
 """Snapshots: sums over streams, and nothing that changes."""
 
+import inspect
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
@@ -29,5 +30,6 @@ def test_a_snapshot_does_not_change():
 
 @pytest.mark.parametrize("kind", [StreamStats, SessionStats])
 def test_every_field_is_explained(kind):
+    text = inspect.cleandoc(kind.__doc__)
     for field in fields(kind):
-        assert f"        {field.name}: " in kind.__doc__
+        assert f"\n    {field.name}: " in text

@@ -6,7 +6,7 @@ H.264 stands for both codecs here; what differs is in test_h264.py and test_h265
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtspkit.options import Limits
@@ -492,6 +492,7 @@ PICTURES = [[SPS, PPS, MESSAGE, IDR, IDR_2], [P, P_2], [AUD, P], [AUD, SPS, PPS,
 
 
 @settings(max_examples=300, deadline=None)
+@example(seed=1933, loss=0.5, mtu=113, marker="honest")
 @given(
     seed=st.integers(0, 2**32),
     loss=st.floats(0, 0.5),
