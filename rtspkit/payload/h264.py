@@ -14,13 +14,13 @@ Where we leave the RFC
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from rtspkit.errors import RemoteProtocolError
 from rtspkit.payload import h264_parameters
-from rtspkit.payload.base import DEFAULT_MAX_PACKET_SIZE, Packetizer
-from rtspkit.payload.nal import BitReader, remove_emulation_prevention, split_annex_b
+from rtspkit.payload.base import DEFAULT_MAX_PACKET_SIZE
+from rtspkit.payload.nal import BitReader, remove_emulation_prevention
+from rtspkit.payload.nal_packetizer import NalUnitPacketizer
 from rtspkit.payload.nal_units import NalUnitDepacketizer
 from rtspkit.payload.pending_unit import (
     DELIMITER,
@@ -199,7 +199,7 @@ class H264Depacketizer(NalUnitDepacketizer):
         return False
 
 
-class H264Packetizer(Packetizer):
+class H264Packetizer(NalUnitPacketizer):
     """RFC 6184 payloads out of access units (packetization-mode 1).
 
     Args:
@@ -211,6 +211,7 @@ class H264Packetizer(Packetizer):
     """
 
     encoding_name = "H264"
+    HEADER_SIZE: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -230,47 +231,14 @@ class H264Packetizer(Packetizer):
         if aggregation not in ("stap-a", "none"):
             raise ValueError(f"aggregation is 'stap-a' or 'none', not {aggregation!r}")
         self.aggregation = aggregation
+        self.aggregates = aggregation == "stap-a"
 
-    def payloads(self, data: bytes) -> Iterable[tuple[bytes, int, bool]]:
-        """The payloads of one access unit; the marker is on the last.
-
-        Args:
-            data: An Annex B byte stream.
-        """
-        payloads: list[bytes] = []
-        waiting: list[bytes] = []
-        size = 1  # of the STAP-A that ``waiting`` makes
-        for nal_unit in split_annex_b(data):
-            if size + 2 + len(nal_unit) > self.max_payload_size or self.aggregation == "none":
-                payloads += self._aggregate(waiting)
-                waiting, size = [], 1
-            if len(nal_unit) > self.max_payload_size:
-                payloads += self._fragments(nal_unit)
-            else:
-                waiting.append(nal_unit)
-                size += 2 + len(nal_unit)
-        payloads += self._aggregate(waiting)
-        last = len(payloads) - 1
-        return [(payload, 0, index == last) for index, payload in enumerate(payloads)]
-
-    @staticmethod
-    def _aggregate(nal_units: list[bytes]) -> list[bytes]:
-        """One STAP-A, or the NAL unit itself when it is alone (§5.7.1)."""
-        if len(nal_units) < 2:
-            return nal_units
+    def _aggregation_header(self, nal_units: list[bytes]) -> bytes:
+        """Of a STAP-A (§5.7.1)."""
         forbidden = max(nal_unit[0] & FORBIDDEN for nal_unit in nal_units)
         importance = max(nal_unit[0] & 0x60 for nal_unit in nal_units)
-        parts = [bytes((forbidden | importance | STAP_A,))]
-        for nal_unit in nal_units:
-            parts += len(nal_unit).to_bytes(2, "big"), nal_unit
-        return [b"".join(parts)]
+        return bytes((forbidden | importance | STAP_A,))
 
-    def _fragments(self, nal_unit: bytes) -> list[bytes]:
-        """FU-A (§5.8)."""
-        indicator, kind = nal_unit[0] & 0xE0 | FU_A, nal_unit[0] & 0x1F
-        size, end, fragments = self.max_payload_size - 2, len(nal_unit), []
-        for start in range(1, end, size):
-            flags = (START if start == 1 else 0) | (END if start + size >= end else 0)
-            head = bytes((indicator, flags | kind))
-            fragments.append(head + nal_unit[start : start + size])
-        return fragments
+    def _fragment_header(self, nal_unit: bytes) -> tuple[bytes, int]:
+        """Of an FU-A (§5.8)."""
+        return bytes((nal_unit[0] & 0xE0 | FU_A,)), nal_unit[0] & 0x1F

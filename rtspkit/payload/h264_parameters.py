@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rtspkit.errors import RemoteProtocolError
-from rtspkit.payload.nal import BitReader, remove_emulation_prevention
+from rtspkit.payload.nal import BitReader, remove_emulation_prevention, skip_video_signal
 from rtspkit.payload.parameter_sets import (
     ParameterSetReader,
     SdpParameterSets,
@@ -39,7 +39,6 @@ MAX_SEQUENCE_PARAMETER_SET_ID = 31
 MAX_PICTURE_PARAMETER_SET_ID = 255
 # profile_idc with chroma_format_idc, §7.3.2.1.1
 HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
-EXTENDED_SAR = 255  # aspect_ratio_idc
 MAX_MACROBLOCKS = 4096  # in a row or column: 65,536 pixels
 MAX_FRAME_RATE = 1000.0  # more is a mistake of the sender
 
@@ -181,17 +180,7 @@ def _frame_rate(bits: BitReader) -> float | None:
 
 
 def _timing(bits: BitReader) -> float | None:
-    if bits.flag() and bits.unsigned(8) == EXTENDED_SAR:
-        bits.skip(32)
-    if bits.flag():  # overscan_info_present_flag
-        bits.skip(1)
-    if bits.flag():  # video_signal_type_present_flag
-        bits.skip(4)
-        if bits.flag():
-            bits.skip(24)
-    if bits.flag():  # chroma_loc_info_present_flag
-        bits.exp_golomb()
-        bits.exp_golomb()
+    skip_video_signal(bits)
     if not bits.flag():  # timing_info_present_flag
         return None
     ticks, scale = bits.unsigned(32), bits.unsigned(32)

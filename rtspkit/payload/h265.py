@@ -15,14 +15,12 @@ Where we leave the RFC
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
-from rtspkit.errors import LocalProtocolError
 from rtspkit.options import Limits
 from rtspkit.payload import h265_parameters
-from rtspkit.payload.base import Packetizer
-from rtspkit.payload.nal import split_annex_b
+from rtspkit.payload.nal_packetizer import NalUnitPacketizer
 from rtspkit.payload.nal_units import NalUnitDepacketizer
 from rtspkit.payload.pending_unit import (
     DELIMITER,
@@ -175,59 +173,21 @@ class H265Depacketizer(NalUnitDepacketizer):
         return False
 
 
-class H265Packetizer(Packetizer):
+class H265Packetizer(NalUnitPacketizer):
     """RFC 7798 payloads out of access units, without decoding order numbers."""
 
     encoding_name = "H265"
+    HEADER_SIZE: ClassVar[int] = HEADER_SIZE
 
-    def payloads(self, data: bytes) -> Iterable[tuple[bytes, int, bool]]:
-        """The payloads of one access unit; the marker is on the last.
-
-        Args:
-            data: An Annex B byte stream.
-
-        Raises:
-            LocalProtocolError: A NAL unit without a whole header.
-        """
-        payloads: list[bytes] = []
-        waiting: list[bytes] = []
-        size = HEADER_SIZE  # of the aggregation packet that ``waiting`` makes
-        for nal_unit in split_annex_b(data):
-            if len(nal_unit) < HEADER_SIZE:
-                raise LocalProtocolError("an H.265 NAL unit has at least 2 bytes, this has 1")
-            if size + 2 + len(nal_unit) > self.max_payload_size:
-                payloads += self._aggregate(waiting)
-                waiting, size = [], HEADER_SIZE
-            if len(nal_unit) > self.max_payload_size:
-                payloads += self._fragments(nal_unit)
-            else:
-                waiting.append(nal_unit)
-                size += 2 + len(nal_unit)
-        payloads += self._aggregate(waiting)
-        last = len(payloads) - 1
-        return [(payload, 0, index == last) for index, payload in enumerate(payloads)]
-
-    @staticmethod
-    def _aggregate(nal_units: list[bytes]) -> list[bytes]:
-        """One aggregation packet, or the NAL unit itself when it is alone (§4.4.2)."""
-        if len(nal_units) < 2:
-            return nal_units
+    def _aggregation_header(self, nal_units: list[bytes]) -> bytes:
+        """Of an aggregation packet (§4.4.2)."""
         headers = [int.from_bytes(nal_unit[:2], "big") for nal_unit in nal_units]
         forbidden = max(header & 0x8000 for header in headers)
         layer = min(header & 0x01F8 for header in headers)
         temporal = min(header & 0x0007 for header in headers)
-        header = forbidden | AGGREGATION << 9 | layer | temporal
-        parts = [header.to_bytes(2, "big")]
-        for nal_unit in nal_units:
-            parts += len(nal_unit).to_bytes(2, "big"), nal_unit
-        return [b"".join(parts)]
+        return (forbidden | AGGREGATION << 9 | layer | temporal).to_bytes(2, "big")
 
-    def _fragments(self, nal_unit: bytes) -> list[bytes]:
-        """Fragmentation units (§4.4.3)."""
-        kind = nal_unit[0] >> 1 & 0x3F
+    def _fragment_header(self, nal_unit: bytes) -> tuple[bytes, int]:
+        """Of a fragmentation unit (§4.4.3)."""
         header = bytes((nal_unit[0] & 0x81 | FRAGMENTATION << 1, nal_unit[1]))
-        size, end, fragments = self.max_payload_size - 3, len(nal_unit), []
-        for start in range(HEADER_SIZE, end, size):
-            flags = (START if start == HEADER_SIZE else 0) | (END if start + size >= end else 0)
-            fragments.append(header + bytes((flags | kind,)) + nal_unit[start : start + size])
-        return fragments
+        return header, nal_unit[0] >> 1 & 0x3F

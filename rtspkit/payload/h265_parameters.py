@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rtspkit.errors import RemoteProtocolError
-from rtspkit.payload.nal import BitReader, remove_emulation_prevention
+from rtspkit.payload.nal import BitReader, remove_emulation_prevention, skip_video_signal
 from rtspkit.payload.parameter_sets import (
     ParameterSetReader,
     SdpParameterSets,
@@ -36,7 +36,6 @@ MAX_SEQUENCE_PARAMETER_SET_ID = 15
 MAX_PICTURE_PARAMETER_SET_ID = 63
 MAX_SIZE = 65_536  # pixels
 MAX_FRAME_RATE = 1000.0  # more is a mistake of the sender
-EXTENDED_SAR = 255  # aspect_ratio_idc
 MAX_REFERENCE_PICTURE_SETS = 64
 MAX_PICTURES = 16  # in one reference picture set
 
@@ -216,17 +215,7 @@ def _reference_picture_sets(bits: BitReader) -> None:
 
 
 def _timing(bits: BitReader) -> float | None:
-    if bits.flag() and bits.unsigned(8) == EXTENDED_SAR:
-        bits.skip(32)
-    if bits.flag():  # overscan_info_present_flag
-        bits.skip(1)
-    if bits.flag():  # video_signal_type_present_flag
-        bits.skip(4)
-        if bits.flag():
-            bits.skip(24)
-    if bits.flag():  # chroma_loc_info_present_flag
-        bits.exp_golomb()
-        bits.exp_golomb()
+    skip_video_signal(bits)
     bits.skip(3)  # neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
     if bits.flag():  # default_display_window_flag
         for _ in range(4):

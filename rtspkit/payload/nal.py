@@ -22,11 +22,13 @@ __all__ = [
     "BitReader",
     "join_annex_b",
     "remove_emulation_prevention",
+    "skip_video_signal",
     "split_annex_b",
 ]
 
 START_CODE = b"\x00\x00\x00\x01"  # as we write it
 SHORT_START_CODE = b"\x00\x00\x01"  # the least that a reader has to know
+EXTENDED_SAR = 255  # aspect_ratio_idc
 MAX_EXP_GOLOMB_ZEROS = 32  # ue(v) goes to 2**32 - 2
 
 
@@ -115,3 +117,21 @@ class BitReader:
         if value > maximum:
             raise RemoteProtocolError(f"{name} is {value}, at most {maximum}")
         return value
+
+
+def skip_video_signal(bits: BitReader) -> None:
+    """Leave unread what the VUI of H.264 and H.265 begins with: shape, overscan, signal, chroma.
+
+    Source: ITU-T H.264 §E.1.1, ITU-T H.265 §E.2.1.
+    """
+    if bits.flag() and bits.unsigned(8) == EXTENDED_SAR:
+        bits.skip(32)
+    if bits.flag():  # overscan_info_present_flag
+        bits.skip(1)
+    if bits.flag():  # video_signal_type_present_flag
+        bits.skip(4)
+        if bits.flag():
+            bits.skip(24)
+    if bits.flag():  # chroma_loc_info_present_flag
+        bits.exp_golomb()
+        bits.exp_golomb()

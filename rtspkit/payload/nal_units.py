@@ -136,8 +136,9 @@ class NalUnitDepacketizer(Depacketizer):
         ):
             self._ended = self._timestamp
             self._finish()
-        if not self._ready:
-            return []
+        return self._take_ready() if self._ready else []
+
+    def _take_ready(self) -> list[AccessUnit]:
         ready, self._ready = self._ready, []
         return ready
 
@@ -152,8 +153,7 @@ class NalUnitDepacketizer(Depacketizer):
         self._expected, self._ended = None, NONE
         self._is_fresh = self._start_is_known = True
         self._restart_order()
-        ready, self._ready = self._ready, []
-        return ready
+        return self._take_ready()
 
     def _resume(self, packet: RtpPacket) -> bool:
         """A packet that does not follow the last one; False when it is to be left out."""
