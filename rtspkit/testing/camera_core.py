@@ -12,7 +12,7 @@ import inspect
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -275,22 +275,32 @@ class CameraCore(CameraOptions):
         return self.timestamp & 0xFFFFFFFF
 
     def send_unit(self, sender: TrackSender) -> None:
-        """Send the next unit of a track, packet by packet, through ``on_packet``."""
-        index = sender.index
-        edits = (
-            self.packet_edits if self.on_packet is None else [*self.packet_edits, self.on_packet]
-        )
-        for packet in sender.packetize(self.packets):
-            packets: Iterable[bytes] = (packet,)
-            for edit in edits:
-                packets = [out for one in packets for out in edit(index, one)]
-            for out in packets:
-                if sender.send(out):
-                    self.packets_sent[index] += 1
-                else:
-                    self.packets_failed[index] += 1
+        """Send the next unit of a track: at once, or packet by packet through ``on_packet``."""
+        index, packets = sender.index, sender.packetize(self.packets)
+        if self.on_packet is None:
+            packets = self._edited(index, packets, self.packet_edits)
+            if packets:
+                self._count(index, sender.send_many(packets), len(packets))
+        else:  # what it does to the camera is done between two packets
+            edits = [*self.packet_edits, self.on_packet]
+            for packet in packets:
+                for out in self._edited(index, [packet], edits):
+                    self._count(index, sender.send(out), 1)
         if self._waiters:
             self.changed()
+
+    @staticmethod
+    def _edited(index: int, packets: list[bytes], edits: list[PacketEdit]) -> list[bytes]:
+        for edit in edits:
+            packets = [out for packet in packets for out in edit(index, packet)]
+        return packets
+
+    def _count(self, index: int, taken: int, offered: int) -> None:
+        """Count RTP packets that were offered to the system."""
+        if taken:
+            self.packets_sent[index] += taken
+        if taken < offered:
+            self.packets_failed[index] += offered - taken
 
     def edit_report(self, index: int, report: SenderReport) -> SenderReport | None:
         """What is sent in place of a sender report."""

@@ -8,7 +8,7 @@ Source: RFC 2326 §10.12, §12.39
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rtspkit.testing.ports import Address, DatagramPort, open_pair
@@ -38,6 +38,9 @@ class Outlet(Protocol):
 
     def send(self, packet: bytes, *, rtcp: bool = False) -> bool:
         """Send one packet now; False when it could not be."""
+
+    def send_many(self, packets: Sequence[bytes]) -> int:
+        """Send RTP packets now, together; how many could be, from the front."""
 
     async def drain(self) -> None:
         """Wait until more may be sent."""
@@ -100,6 +103,9 @@ class UdpOutlet:
     def send(self, packet: bytes, *, rtcp: bool = False) -> bool:
         return self.ports[rtcp].send(packet, self.addresses[rtcp])
 
+    def send_many(self, packets: Sequence[bytes]) -> int:
+        return self.ports[0].send_many(packets, self.addresses[0])
+
     async def drain(self) -> None:
         await self.ports[0].writable.wait()
 
@@ -126,6 +132,10 @@ class InterleavedOutlet:
 
     def send(self, packet: bytes, *, rtcp: bool = False) -> bool:
         return self.connection.write_frames(serialize_frame(self.channels[rtcp], packet))
+
+    def send_many(self, packets: Sequence[bytes]) -> int:
+        frames = b"".join(serialize_frame(self.channels[0], packet) for packet in packets)
+        return len(packets) if self.connection.write_frames(frames) else 0
 
     async def drain(self) -> None:
         await self.connection.drain()

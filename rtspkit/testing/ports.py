@@ -3,14 +3,19 @@
 Layer:  testing
 Out:    datagram endpoints of the running loop; each says when it is really closed
 Source: RFC 3550 §11
+
+A burst goes past the loop straight to the socket, and only what finds no room there waits in the
+loop: datagrams keep their order, because nothing passes those that wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
+
+from rtspkit.net.datagram_sender import DatagramSender
 
 __all__ = ["Address", "DatagramPort", "bind_pair", "open_pair"]
 
@@ -71,6 +76,8 @@ class DatagramPort(asyncio.DatagramProtocol):
         self._socket = sock
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
+        self._sender: DatagramSender | None = None
+        self._destination: Address = ()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.writable = asyncio.Event()
         self.writable.set()
@@ -126,6 +133,31 @@ class DatagramPort(asyncio.DatagramProtocol):
             self.failed += 1
             return False
         return True
+
+    def send_many(self, datagrams: Sequence[bytes], address: Address) -> int:
+        """Send datagrams in as few system calls as the system allows.
+
+        Returns:
+            How many the system or the loop took, from the front. Those that the system refused
+            are among them, and counted in ``failed``.
+        """
+        transport, done = self._transport, 0
+        if transport is None or transport.is_closing():
+            return 0
+        if not cast(asyncio.WriteTransport, transport).get_write_buffer_size():
+            sender = self._sender_to(address)
+            failed = sender.refused + sender.errors
+            done = sender.send_many(datagrams)
+            self.failed += sender.refused + sender.errors - failed
+        while done < len(datagrams) and self.send(datagrams[done], address):
+            done += 1
+        return done
+
+    def _sender_to(self, address: Address) -> DatagramSender:
+        if self._sender is None or self._destination != address:
+            self._sender = DatagramSender(self._socket, address)
+            self._destination = address
+        return self._sender
 
     def close(self) -> None:
         """Let go of the socket. Idempotent."""

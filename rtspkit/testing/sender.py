@@ -8,7 +8,7 @@ Source: RFC 3550 §5.1, §6.4.1, §6.5, §6.6; RFC 2326 appendix B (numbers go o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rtspkit.payload.registry import packetizer
 from rtspkit.testing.outlet import Outlet
@@ -133,6 +133,13 @@ class TrackSender:
         self.packets += 1
         self.octets += max(len(packet) - HEADER_SIZE, 0)
         return True
+
+    def send_many(self, packets: Sequence[bytes]) -> int:
+        """Send RTP packets together; how many could be, from the front."""
+        taken = self.outlet.send_many(packets)
+        self.packets += taken
+        self.octets += sum(max(len(packet) - HEADER_SIZE, 0) for packet in packets[:taken])
+        return taken
 
     def report(
         self, ntp: int, npt: float, edit: Callable[[int, SenderReport], SenderReport | None]

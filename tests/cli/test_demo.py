@@ -38,15 +38,16 @@ def test_shows_both_tables(cli):
 
 
 def test_loss_is_not_fine(cli, monkeypatch):
-    send = TrackSender.send
+    send = TrackSender.send_many
     count = 0
 
-    def lossy(self, packet):
+    def lossy(self, packets):
         nonlocal count
-        count += 1
-        return True if count == 10 else send(self, packet)
+        first, count = count, count + len(packets)
+        send(self, [one for n, one in enumerate(packets, first) if n != 9])
+        return len(packets)
 
-    monkeypatch.setattr(TrackSender, "send", lossy)
+    monkeypatch.setattr(TrackSender, "send_many", lossy)
     ended = cli("demo", "--seconds", "0.4", "--json")
     assert ended.code == 1
     udp, tcp = (json.loads(line) for line in ended.out.splitlines())
@@ -69,7 +70,7 @@ def test_a_transport_that_fails_does_not_hide_the_other(cli, monkeypatch):
 
 
 def test_silence_is_not_fine(cli, monkeypatch):
-    monkeypatch.setattr(TrackSender, "send", lambda self, packet: True)
+    monkeypatch.setattr(TrackSender, "send_many", lambda self, packets: len(packets))
     ended = cli("demo", "--seconds", "0.2")
     assert ended.code == 1
     assert ended.err.count("\n") == 2

@@ -8,8 +8,10 @@ from rtspkit_raw import RawClient
 from rtspkit.errors import DeadlineExceeded
 from rtspkit.testing.authenticator import Authentication
 from rtspkit.testing.camera import Camera
+from rtspkit.testing.sender import TrackSender
 from rtspkit.wire.message import Request
 from rtspkit.wire.ntp import ntp_to_unix
+from rtspkit.wire.transport import Transport
 
 
 def test_tracks_are_known_by_encoding_name():
@@ -48,6 +50,78 @@ def test_a_seed_gives_the_same_numbers_again():
             (camera.new_ssrc(), camera.first_sequence_number(), camera.first_timestamp())
         )
     assert numbers[0] == numbers[1] != numbers[2]
+
+
+class Outlet:
+    """Keeps what is sent together."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.transport = Transport("UDP")
+        self.bursts: list[list[bytes]] = []
+        self.room = room
+
+    def send(self, packet: bytes, *, rtcp: bool = False) -> bool:
+        return self.send_many([packet]) == 1
+
+    def send_many(self, packets: list[bytes]) -> int:
+        taken = packets[: self.room]
+        self.room -= len(taken)
+        self.bursts.append(taken)
+        return len(taken)
+
+    async def drain(self) -> None:
+        """There is always room."""
+
+    def close(self) -> None:
+        """Nothing is owned."""
+
+
+def send_unit(outlet: Outlet, **options) -> Camera:
+    """A camera that has sent the first unit of its picture, in packets of 400 bytes."""
+    camera = Camera(**options)
+    camera.load()
+    numbers = {"ssrc": 7, "sequence_number": 1, "timestamp": 0, "max_packet_size": 400}
+    sender = TrackSender(camera.presentation[0], 0, outlet, **numbers)
+    sender.begin(0.0, stopped=0.0, scale=1.0, seek=True)
+    camera.send_unit(sender)
+    return camera
+
+
+def test_the_packets_of_a_unit_are_sent_together():
+    outlet = Outlet()
+    camera = send_unit(outlet)
+    (burst,) = outlet.bursts
+    assert len(burst) > 10
+    assert camera.packets_sent == {0: len(burst)}
+
+
+@pytest.mark.parametrize("quirks", [(), ("duplicates", "rtcp-among-rtp")])
+def test_a_hook_on_packets_runs_between_them_and_changes_nothing_by_itself(quirks):
+    together, apart = Outlet(), Outlet()
+    sent_before: list[int] = []
+
+    def hook(track: int, packet: bytes) -> list[bytes]:
+        sent_before.append(len(apart.bursts))
+        return [packet]
+
+    send_unit(together, quirks=quirks)
+    send_unit(apart, quirks=quirks, on_packet=hook)
+    assert [packet for (packet,) in apart.bursts] == together.bursts[0]
+    assert sent_before[:2] == ([0, 1] if not quirks else [0, 0])
+    assert sent_before[-1] > 10
+
+
+def test_packets_that_find_no_room_are_counted():
+    outlet = Outlet(room=3)
+    camera = send_unit(outlet)
+    assert camera.packets_sent == {0: 3}
+    assert camera.packets_failed[0] > 7
+
+
+def test_a_unit_without_packets_sends_nothing():
+    outlet = Outlet()
+    assert send_unit(outlet, on_packet=lambda track, packet: []).packets_sent == {}
+    assert outlet.bursts == []
 
 
 class TestRunning:

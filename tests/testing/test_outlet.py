@@ -11,10 +11,13 @@ class Writer:
     def __init__(self) -> None:
         self.data = b""
         self.drained = 0
+        self.writes = 0
+        self.closing = False
 
     def write_frames(self, data: bytes) -> bool:
+        self.writes += 1
         self.data += data
-        return True
+        return not self.closing
 
     async def drain(self) -> None:
         self.drained += 1
@@ -33,6 +36,16 @@ async def test_interleaved_packets_are_frames_on_their_channel():
     assert writer.data == b"$\x04\x00\x03rtp$\x05\x00\x04rtcp"
     assert writer.drained == 1
     assert (outlet.transport.interleaved, outlet.transport.ssrc) == ((4, 5), 7)
+
+
+async def test_packets_sent_together_are_written_at_once():
+    writer = Writer()
+    outlet = InterleavedOutlet(writer, (4, 5), ssrc=7)
+    assert outlet.send_many([b"one", b"three"]) == 2
+    assert writer.data == b"$\x04\x00\x03one$\x04\x00\x05three"
+    assert writer.writes == 1
+    writer.closing = True
+    assert outlet.send_many([b"late", b"too late"]) == 0
 
 
 async def test_datagrams_go_to_the_clients_ports_on_the_peers_host():
@@ -56,10 +69,16 @@ async def test_datagrams_go_to_the_clients_ports_on_the_peers_host():
         (0, b"rtp", outlet.ports[0].port),
         (1, b"rtcp", outlet.ports[1].port),
     ]
+    assert outlet.send_many([b"two", b"more"]) == 2
+    assert [(await asyncio.wait_for(got.get(), 5))[:2] for _ in range(2)] == [
+        (0, b"two"),
+        (0, b"more"),
+    ]
     client[1].send(b"report", ("127.0.0.1", outlet.ports[1].port))
     assert (await asyncio.wait_for(got.get(), 5))[:2] == (1, b"report")
     outlet.close()
     assert not outlet.send(b"late")
+    assert outlet.send_many([b"late"]) == 0
     for port in (*client, *outlet.ports):
         port.close()
         await port.closed

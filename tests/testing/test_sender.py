@@ -16,11 +16,17 @@ class Outlet:
         self.transport = Transport("TCP")
         self.sent: list[tuple[bytes, bool]] = []
         self.full = False
+        self.room = 1000  # packets of one burst
 
     def send(self, packet: bytes, *, rtcp: bool = False) -> bool:
         if not self.full:
             self.sent.append((packet, rtcp))
         return not self.full
+
+    def send_many(self, packets: list[bytes]) -> int:
+        taken = packets[: self.room]
+        self.sent += [(packet, False) for packet in taken]
+        return len(taken)
 
     async def drain(self) -> None:
         """There is always room."""
@@ -104,6 +110,19 @@ def test_only_what_was_taken_is_counted():
     sender.outlet.full = True
     assert not sender.send(packet)
     assert (sender.packets, sender.octets) == (1, 160)
+
+
+def test_of_packets_sent_together_only_those_taken_are_counted():
+    sender = make(max_packet_size=92)
+    start(sender)
+    packets = sender.packetize()
+    assert list(map(len, packets)) == [92, 92]
+    assert sender.send_many(packets) == 2
+    assert (sender.packets, sender.octets) == (2, 160)
+    sender.outlet.room = 1
+    assert sender.send_many(packets) == 1
+    assert (sender.packets, sender.octets) == (3, 240)
+    assert [packet for packet, _ in sender.outlet.sent] == [*packets, packets[0]]
 
 
 def test_reports_map_the_wall_clock_and_count():
