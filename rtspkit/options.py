@@ -77,8 +77,8 @@ class Limits:
         access_unit_age: Seconds that an access unit may stay unfinished.
         reorder_packets: Packets that wait for an earlier one.
         queue_packets: Packets that one iterator may have waiting.
-        queue_memory: Bytes of memory that the packets waiting for one iterator may keep alive:
-            whole slabs, of 256 KiB each.
+        slab_memory: Bytes that all sessions of an event loop receive into; the largest number that
+            one of them asked for holds. Past it, packets are copied close together, then dropped.
         events: Events that one ``events()`` iterator may have waiting.
         output: Bytes that may wait to be sent on the control connection.
         authentication_attempts: Tries after one challenge; one more for a stale or new nonce.
@@ -101,7 +101,7 @@ class Limits:
     access_unit_age: float = 2.0
     reorder_packets: int = 128
     queue_packets: int = 8_192
-    queue_memory: int = 16 * 1024 * 1024
+    slab_memory: int = 64 * 1024 * 1024
     events: int = 1_024
     output: int = 256 * 1024
     authentication_attempts: int = 1

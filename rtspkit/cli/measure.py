@@ -18,7 +18,7 @@ import asyncio
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-from rtspkit.client.iterators import AccessUnitIterator
+from rtspkit.client.access_units import AccessUnitIterator
 from rtspkit.client.session import Session
 from rtspkit.engine.statistics import StreamStats
 from rtspkit.errors import RtspError, UnsupportedPayload
@@ -81,12 +81,16 @@ class Reading:
         transport: ``"udp"`` or ``"tcp"``.
         seconds: From when ``connect()`` was done to this moment.
         consumer_dropped: Packets that this program was too slow for.
+        kernel_dropped: Packets, of those lost, that found the kernel's queue full.
+        receiver: How the bytes come in, as in ``SessionStats``.
         streams: One each.
     """
 
     transport: str
     seconds: float
     consumer_dropped: int = 0
+    kernel_dropped: int = 0
+    receiver: str = ""
     streams: tuple[StreamReading, ...] = ()
 
     def total(self, name: str) -> int:
@@ -107,6 +111,8 @@ class Reading:
             **{name: self.total(name) for name in ("packets", "bytes", "lost", "duplicates")},
             **{name: self.total(name) for name in ("late", "malformed")},
             "consumer_dropped": self.consumer_dropped,
+            "kernel_dropped": self.kernel_dropped,
+            "receiver": self.receiver,
             "jitter": max((stream.jitter for stream in self.streams), default=0.0),
             "bitrate": sum(rates) if rates else None,
             "access_units": self.total("access_units"),
@@ -231,6 +237,8 @@ class Meter:
             transport=stats.transport or "",
             seconds=now - self._connected,
             consumer_dropped=stats.consumer_dropped,
+            kernel_dropped=stats.kernel_dropped,
+            receiver=stats.receiver,
             streams=tuple(self._stream(one, now, mark) for one in stats.streams),
         )
 

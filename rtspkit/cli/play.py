@@ -42,6 +42,8 @@ def summarize(reading: Reading) -> str:
     words = [f"{plural(packets, 'packet')} in {reading.seconds:.1f} s"]
     if packets:
         words.append(f"{lost:,} lost" if lost else "none lost")
+    if reading.kernel_dropped:
+        words.append(f"{reading.kernel_dropped:,} found the kernel's queue full")
     for name in ("duplicates", "late", "malformed"):
         if number := reading.total(name):
             words.append(f"{number:,} {name}")

@@ -16,6 +16,7 @@ from rtspkit.client.options import (
     DEFAULT_USER_AGENT,
     Backpressure,
     ConnectOptions,
+    ReceiverName,
     TransportName,
     build_options,
 )
@@ -193,6 +194,8 @@ def connect(
     limits: Limits | None = None,
     reorder: float = 0.1,
     backpressure: Backpressure = "drop_oldest",
+    receiver: ReceiverName = "auto",
+    coalesce: float = 0.0,
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
     user_agent: str = DEFAULT_USER_AGENT,
     client_ports: tuple[int, int] | None = None,
@@ -218,8 +221,17 @@ def connect(
         retry: Only None: a lost connection raises ``ConnectionLost``.
         limits: Bounds on what the peer can make us hold; ``Limits()`` by default.
         reorder: Seconds that a packet waits for an earlier one; 0 lets none wait.
-        backpressure: What a full queue does: ``"drop_oldest"``, ``"drop_newest"``, or
-            ``"latest"``, which keeps one packet.
+        backpressure: What a full queue does: ``"drop_oldest"``, ``"drop_newest"``, ``"latest"``,
+            which keeps one packet, or ``"block"``, which stops reading until the consumer has
+            caught up: the kernel, and over TCP the server, has to wait. Over TCP, all is read while
+            an answer is waited for, and what does not fit then is dropped. ``access_units()`` makes
+            whole units of what is left: ``"latest"`` drops all that waits when its queue is full.
+        receiver: How UDP comes in: ``"recvmmsg"`` takes many datagrams with one system call
+            (Linux), ``"recv_into"`` one, ``"datagram"`` leaves it to the loop, which cannot be held
+            up and keeps its datagrams outside of ``slab_memory``; ``"auto"`` takes the first that
+            works.
+        coalesce: Seconds, at most 0.005, between two reads of all UDP sockets of the loop
+            together; 0 reads each when it has something. With many streams it saves wake-ups.
         headers: Sent with every request.
         user_agent: Some devices refuse requests without one.
         client_ports: First and last UDP port that may be used.
@@ -243,6 +255,8 @@ def connect(
         limits=limits or Limits(),
         reorder=reorder,
         backpressure=backpressure,
+        receiver=receiver,
+        coalesce=coalesce,
         user_agent=user_agent,
         client_ports=client_ports,
         play=play,

@@ -11,17 +11,20 @@ import math
 from typing import Any
 
 from rtspkit.client.alarm import Alarm
-from rtspkit.client.guard import guarded
+from rtspkit.client.dialogues import carry_out
+from rtspkit.client.frame_copies import copied_frames
+from rtspkit.client.guard import guarded, told_defect
 from rtspkit.client.machines import new_playback, new_session_machine
 from rtspkit.client.options import ConnectOptions
+from rtspkit.client.outflow import Outflow
 from rtspkit.client.ports import MediaPorts
+from rtspkit.client.reading import Reading
 from rtspkit.client.requests import Requests
 from rtspkit.client.sink import Sink
 from rtspkit.engine.events import StreamSkipped
 from rtspkit.engine.exchange import Answered, Failed, SessionGone
 from rtspkit.engine.handshake import (
     Agreed,
-    Ask,
     Dialogue,
     OpenPorts,
     Played,
@@ -29,10 +32,12 @@ from rtspkit.engine.handshake import (
     Refused,
     play,
 )
-from rtspkit.errors import ConnectionLost, DeadlineExceeded, LimitExceeded, RtspError
+from rtspkit.errors import ConnectionLost, RtspError
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.net.tcp import TcpCircuit, open_circuit
-from rtspkit.wire.message import Response, serialize_frame
+from rtspkit.net.udp import receiving
+from rtspkit.wire.datagrams import Datagrams
+from rtspkit.wire.message import Response
 from rtspkit.wire.rtp import RtpPacket
 
 __all__ = ["Driver"]
@@ -48,6 +53,7 @@ class Driver:
         sink: Where the results go.
 
     Attributes:
+        ports: The UDP ports of its streams.
         ended: Whether the sink was told that nothing more will come.
         error: Why; None when it was in order.
     """
@@ -58,8 +64,12 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
         self._circuit: TcpCircuit | None = None
-        self._ports = MediaPorts(self._on_rtp, self._on_rtcp, options.client_ports)
+        how = receiving(
+            options.receiver, slab_memory=options.limits.slab_memory, coalesce=options.coalesce
+        )
+        self.ports = MediaPorts(self._on_rtp, self._on_rtcp, how, options.client_ports)
         self._alarm = Alarm(self._loop, self._now, self._deadline, self._ring)
+        self._held = False  # the consumer has enough
         self._over = False  # closed
         self._left = False  # TEARDOWN was sent
         self.ended = False  # told to the sink; the connection may still serve TEARDOWN
@@ -69,6 +79,7 @@ class Driver:
         self.machine = new_session_machine(options)
         self.requests = Requests(self.machine, self._now, self._pump)
         self.playback = new_playback(options)
+        self._outflow = Outflow(self.machine, self.playback, self.ports)
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -80,7 +91,9 @@ class Driver:
             RtspError: What it sent at once is not RTSP, or it has closed again.
         """
         url = self._options.url
-        self._circuit = await open_circuit(url.host, url.port, self._on_data, self._on_lost)
+        self._circuit = await open_circuit(
+            url.host, url.port, self._on_data, self._on_lost, self.ports.pool
+        )
         if self._over:
             self._circuit.close()
             error = self._gone("connect")
@@ -103,47 +116,37 @@ class Driver:
         Raises:
             RtspError: The server refused, did not answer in time, or is gone.
         """
+        self.phase = method.lower()
         if self._over:
-            raise self._gone(method.lower())
+            raise self._gone(self.phase)
         return await self.requests.ask(method, uri, headers, body)
 
     async def run(self, dialogue: Dialogue) -> Any:
         """Carry out a dialogue of the engine, step by step; gives what it returns."""
-        answer: object = None
-        error: RtspError | None = None
-        while True:
-            try:
-                step = dialogue.throw(error) if error is not None else dialogue.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer, error = None, None
-            try:
-                if isinstance(step, Ask):
-                    self.phase = step.method.lower()
-                    answer = await self.ask(step.method, step.uri, step.headers, step.body)
-                elif isinstance(step, OpenPorts):
-                    assert self._circuit is not None
-                    answer = self._ports.open_pair(step.stream, self._circuit.local_host)
-                elif isinstance(step, Agreed):
-                    self._agree(step)
-                elif isinstance(step, Refused):
-                    skipped = StreamSkipped(self._now(), step.stream, step.error)
-                    self._sink.on_event(skipped)
-            except RtspError as failure:
-                error = failure
+        return await carry_out(self, dialogue)
+
+    def open_ports(self, step: OpenPorts) -> tuple[int, int]:
+        """A step of a dialogue."""
+        assert self._circuit is not None
+        return self.ports.open_pair(step.stream, self._circuit.local_host)
+
+    def refuse(self, step: Refused) -> None:
+        """A step of a dialogue."""
+        self._sink.on_event(StreamSkipped(self._now(), step.stream, step.error))
 
     def note(self, identifier: str, detail: str) -> None:
         """Record a deviation that a dialogue met."""
         self.machine.note(identifier, self._now(), detail)
 
-    def _agree(self, step: Agreed) -> None:
+    def agree(self, step: Agreed) -> None:
+        """A step of a dialogue."""
         assert self._circuit is not None
         self.playback.add(step.stream, step.channels)
         if step.channels is not None:
-            self.machine.reader.channels.update(step.channels)
-            self._ports.close_pair(step.stream)
+            self.machine.inbox.reader.channels.update(step.channels)
+            self.ports.close_pair(step.stream)
         else:
-            self._ports.lock(step.stream, self._circuit.peer_host, step.server_port)
+            self.ports.lock(step.stream, self._circuit.peer_host, step.server_port)
 
     # -- playing ------------------------------------------------------------------------------
 
@@ -211,7 +214,8 @@ class Driver:
         """
         self.phase = "teardown"
         try:
-            self._say_goodbye()
+            self.playback.leave(self._now())
+            self._outflow.send_reports()
             await self.requests.settle()
             if self.has_session:
                 self._left = True
@@ -233,7 +237,8 @@ class Driver:
         if self._over:
             return
         try:
-            self._say_goodbye()
+            self.playback.leave(self._now())
+            self._outflow.send_reports()
             if self.has_session:
                 self._left = True
                 self.requests.send("TEARDOWN", self.machine.session_uri)
@@ -248,33 +253,34 @@ class Driver:
         known = machine.session_id is not None and machine.lost is None
         return connected and known and not self._left
 
-    def _say_goodbye(self) -> None:
-        self.playback.leave(self._now())
-        self._send_reports()
-
     def close(self) -> None:
         """Let go of every socket and of the timer; idempotent, and never waits."""
         if self._over:
             return
         self._over = self.ended = True
         self._alarm.cancel()
-        self._ports.close()
+        self.ports.close()
         if self._circuit is not None:
             self._circuit.write(self.machine.data_to_send())
             self._circuit.close()
         self.requests.fail(ConnectionLost("the session was closed", phase=self.phase))
 
-    @property
-    def foreign_datagrams(self) -> int:
-        """Datagrams of others than the peer."""
-        return self._ports.foreign_datagrams
+    def measure(self) -> Reading:
+        """How the bytes came in, up to now."""
+        return self.ports.measure(self._circuit)
 
     # -- called by the sockets and the timer --------------------------------------------------
 
+    def _on_data(self, view: memoryview, now: float) -> int:
+        self._receive(view, now)
+        return 0 if self._over else self.machine.inbox.unread
+
     @guarded
-    def _on_data(self, view: memoryview, now: float) -> None:
-        frames = self.machine.receive_data(view, now)
-        packets = self.playback.receive_frames(frames, now) if frames else []
+    def _receive(self, view: memoryview, now: float) -> None:
+        frames = self.machine.receive_data(view, now, again=True)
+        if self._circuit is not None and self._circuit.scratch:
+            frames = copied_frames(frames, self.ports.pool)
+        packets = self.playback.receive_frames(frames)
         self.playback.liveness.control(now)
         self._hand_on(packets)
 
@@ -284,26 +290,43 @@ class Driver:
         self._pump()
 
     @guarded
-    def _on_rtp(self, index: int, views: list[memoryview], now: float) -> None:
-        self._hand_on(self.playback.receive_rtp(index, views, now))
+    def _on_rtp(self, index: int, datagrams: Datagrams) -> None:
+        self._hand_on(self.playback.receive_rtp(index, datagrams))
 
     @guarded
-    def _on_rtcp(self, index: int, views: list[memoryview], now: float) -> None:
-        self._hand_on(self.playback.receive_rtcp(index, views, now))
+    def _on_rtcp(self, index: int, datagrams: Datagrams) -> None:
+        self._hand_on(self.playback.receive_rtcp(index, datagrams))
 
     def _hand_on(self, packets: list[RtpPacket]) -> None:
         if packets and not self.ended:
             self._sink.on_packets(packets)
-        if self.playback.liveness.seen_media and not self._media_seen.done():
+        if not self._media_seen.done() and self.playback.liveness.seen_media:
             self._media_seen.set_result(None)
-        self._pump()
+        if self.playback.stirred or self.machine.inbox.stirred:
+            self._pump()
+
+    # -- back-pressure ------------------------------------------------------------------------
+
+    def hold(self, held: bool) -> None:
+        """Read no media, or read on. What keeps the session alive is read all the same."""
+        self._held = held
+        self.playback.hold(held, self._now())
+        self.ports.hold(held)
+        self._follow_hold()
+        if not held and not self._over:
+            self._alarm.arm()
+
+    def _follow_hold(self) -> None:
+        """On TCP, the answers come between the media: while one is waited for, all is read."""
+        if self._circuit is not None:
+            self._circuit.hold(self._held and not self.machine.waiting)
 
     @guarded
     def _ring(self, now: float) -> None:
-        blocked = self._circuit.blocked_since if self._circuit else None
-        if blocked is not None and now >= blocked + self._options.timeouts.write:
-            raise DeadlineExceeded("write", self._options.timeouts.write)
+        self._outflow.handle_deadline(self._circuit, now)
         self.machine.handle_deadline(now)
+        self.playback.stirred = True
+        self.ports.read()  # what has come already is not given up
         self._hand_on(self.playback.handle_deadline(now))
 
     # -- between them -------------------------------------------------------------------------
@@ -311,28 +334,22 @@ class Driver:
     def _pump(self) -> None:
         """Send what is to be sent, tell what is to be told, and set the timer."""
         machine = self.machine
+        machine.inbox.stirred = self.playback.stirred = False
         while (event := machine.next_event()) is not None:
             self._tell(event)
         while (noted := self.playback.next_event()) is not None:
             self._sink.on_event(noted)
         if self._over:
             return
-        self._send_reports()
-        self._write(machine.data_to_send())
+        self._outflow.send(self._circuit)
+        if self._held:
+            self._follow_hold()
         if machine.lost is not None:
             self.fail(machine.lost)
         elif self.playback.finished and not self.ended:
             self.fail(None)
         else:
             self._alarm.arm()
-
-    def _write(self, data: bytes) -> None:
-        if not data or self._circuit is None:
-            return
-        waiting = self._circuit.waiting + len(data)
-        if waiting > self._options.limits.output:
-            raise LimitExceeded("output", self._options.limits.output, waiting, phase="write")
-        self._circuit.write(data)
 
     def _tell(self, event: object) -> None:
         if isinstance(event, Answered | Failed):
@@ -342,18 +359,9 @@ class Driver:
         else:
             self._sink.on_event(event.event)  # type: ignore[attr-defined]  # Noted is left
 
-    def _send_reports(self) -> None:
-        for stream, data in self.playback.data_to_send():
-            if self._ports.send_report(stream, data):
-                continue
-            if stream.transport is not None and stream.transport.interleaved is not None:
-                self.machine.send_frame(serialize_frame(stream.transport.interleaved[1], data))
-
     def _deadline(self) -> float | None:
-        times = [self.machine.deadline, self.playback.deadline]
-        blocked = self._circuit.blocked_since if self._circuit else None
-        if blocked is not None:
-            times.append(blocked + self._options.timeouts.write)
+        outflow = self._outflow.deadline(self._circuit)
+        times = (self.machine.deadline, self.playback.deadline, outflow)
         return min((t for t in times if t is not None), default=None)
 
     # -- the end ------------------------------------------------------------------------------
@@ -362,14 +370,7 @@ class Driver:
         """Give an exception that nobody expected to the loop's handler, and end."""
         if self.ended:
             return
-        error = RtspError(
-            f"a defect of rtspkit: {type(defect).__name__}; the loop's exception handler has it",
-            phase=self.phase,
-        )
-        error.__cause__ = defect
-        self._loop.call_exception_handler(
-            {"message": "a session of rtspkit met a defect", "exception": defect}
-        )
+        error = told_defect(self._loop, defect, self.phase)
         self._finish(error)
 
     def fail(self, error: RtspError | None) -> None:

@@ -5,18 +5,24 @@ Layer:  client
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
+from collections.abc import Callable
 
-from rtspkit.client.iterators import EventIterator, PacketSource
+from rtspkit.client.iterators import EventIterator
+from rtspkit.client.packet_source import Backlog, PacketSource
 from rtspkit.client.queue import BoundedQueue
-from rtspkit.engine.events import Event, SessionEnded, StreamEnded
+from rtspkit.engine.events import Event, PacketsDropped, SessionEnded, StreamEnded
 from rtspkit.errors import RtspError
+from rtspkit.net.slab import SlabPool
 from rtspkit.options import Limits
 from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.stream import Stream
 
 __all__ = ["Fanout"]
+
+DROPS_INTERVAL = 1.0  # seconds between two events about packets that were dropped
 
 
 class Fanout:
@@ -24,18 +30,29 @@ class Fanout:
 
     Args:
         limits: Bounds of every queue.
-        policy: What a full queue of packets does.
+        policy: What a full queue of packets does, unless its iterator says otherwise.
+        on_hold: Told whether a full queue under ``"block"`` wants nothing more to be read.
 
     Attributes:
         ended: Whether everything was told.
         error: The end's reason; None when it was in order.
     """
 
-    def __init__(self, limits: Limits, policy: str) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        policy: str,
+        on_hold: Callable[[bool], None] = lambda held: None,
+    ) -> None:
         self.ended = False
         self.error: RtspError | None = None
         self._limits = limits
         self._policy = policy
+        self._on_hold = on_hold
+        self._holding = 0  # queues that want nothing to be read
+        self._told = 0  # packets dropped, when that was last told
+        self._told_at = -math.inf
+        self._pool: SlabPool | None = None
         self._sources: dict[int, PacketSource] = {}
         self._backlog: PacketSource | None = self.new_source(None)
         self._over: list[Stream] = []  # streams that have ended
@@ -48,15 +65,41 @@ class Fanout:
         """Packets that consumers were too slow for, or came too late for."""
         return self._dropped_before + sum(s.queue.dropped for s in self._sources.values())
 
-    def new_source(self, streams: tuple[Stream, ...] | None) -> PacketSource:
+    @property
+    def pool(self) -> SlabPool | None:
+        """The memory that packets lie in; None until it is known."""
+        return self._pool
+
+    @pool.setter
+    def pool(self, pool: SlabPool) -> None:
+        self._pool = pool
+        if self._backlog is not None:
+            self._backlog.pool = pool
+
+    def new_source(
+        self,
+        streams: tuple[Stream, ...] | None,
+        *,
+        policy: str | None = None,
+        whole_units: bool = False,
+    ) -> PacketSource:
         """The queue for a new iterator over these streams; None takes all."""
-        return PacketSource(streams, self._limits, self._policy)
+        policy = policy or self._policy
+        backlog = Backlog(self._limits.queue_packets, policy, self._pool, self._hold)
+        return PacketSource(streams, backlog, whole_units=whole_units)
+
+    def _hold(self, held: bool) -> None:
+        before = self._holding
+        self._holding += 1 if held else -1
+        if (before > 0) != (self._holding > 0):
+            self._on_hold(self._holding > 0)
 
     def attach(self, iterator: object, source: PacketSource) -> None:
         """Feed an iterator for as long as somebody holds it, beginning with what has waited."""
         if self._backlog is not None:
             queue = self._backlog.queue
             source.put(list(queue.items))
+            queue.release()  # if it is too much, it is the iterator's queue that says so now
             self._dropped_before, queue.dropped = self._dropped_before + queue.dropped, 0
         for stream in self._over:
             source.stream_ended(stream)
@@ -74,6 +117,7 @@ class Fanout:
         if source is None:
             return
         self._dropped_before += source.queue.dropped
+        source.queue.release()
         if self._sources or self.ended:
             return
         unread = source.queue.take_all()
@@ -97,12 +141,22 @@ class Fanout:
     def put_packets(self, packets: list[RtpPacket]) -> None:
         """Give packets to every iterator."""
         if self._backlog is not None:
-            if self._sources:
-                self._backlog = None
-            else:
+            if not self._sources:
                 self._backlog.put(packets)
-        for source in list(self._sources.values()):
+                return
+            self._backlog.queue.release()
+            self._backlog = None
+        dropped = self._dropped_before
+        for source in tuple(self._sources.values()):
             source.put(packets)
+            dropped += source.queue.dropped
+        if dropped > self._told:
+            self._tell_drops(dropped, packets[-1].arrival)
+
+    def _tell_drops(self, dropped: int, now: float, *, last: bool = False) -> None:
+        if last or now - self._told_at >= DROPS_INTERVAL:
+            count, self._told, self._told_at = dropped - self._told, dropped, now
+            self.put_event(PacketsDropped(now, count))
 
     def put_event(self, event: Event) -> None:
         """Give an event to every iterator of events; the end of a stream ends its packets."""
@@ -124,6 +178,8 @@ class Fanout:
         """Tell every iterator that this was all; the first end counts."""
         if self.ended:
             return
+        if self.dropped > self._told:
+            self._tell_drops(self.dropped, now, last=True)
         self.ended, self.error = True, error
         self.put_event(SessionEnded(now, error))
         for source in list(self._sources.values()):

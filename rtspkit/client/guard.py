@@ -8,13 +8,14 @@ Rule
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from rtspkit.errors import RtspError
 
-__all__ = ["Guarded", "guarded"]
+__all__ = ["Guarded", "guarded", "told_defect"]
 
 P = ParamSpec("P")
 
@@ -45,3 +46,16 @@ def guarded(method: Callable[Concatenate[G, P], None]) -> Callable[Concatenate[G
             owner.report(defect)
 
     return call
+
+
+def told_defect(loop: asyncio.AbstractEventLoop, defect: Exception, phase: str) -> RtspError:
+    """Give an exception that nobody expected to the loop's handler; the error that ends for it."""
+    error = RtspError(
+        f"a defect of rtspkit: {type(defect).__name__}; the loop's exception handler has it",
+        phase=phase,
+    )
+    error.__cause__ = defect
+    loop.call_exception_handler(
+        {"message": "a session of rtspkit met a defect", "exception": defect}
+    )
+    return error

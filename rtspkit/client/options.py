@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from rtspkit.engine.selection import Selection
 from rtspkit.errors import LocalProtocolError
+from rtspkit.net.udp_port import ReceiverName, choose_receiver
 from rtspkit.options import Limits, Timeouts
 from rtspkit.version import __version__
 from rtspkit.wire.credentials import Credentials
@@ -18,16 +19,35 @@ from rtspkit.wire.message import Headers, Request, serialize_request
 from rtspkit.wire.stream import Stream
 from rtspkit.wire.url import RtspUrl, parse_url
 
-__all__ = ["Backpressure", "ConnectOptions", "TransportName", "transport_kinds"]
+__all__ = [
+    "Backpressure",
+    "ConnectOptions",
+    "ReceiverName",
+    "TransportName",
+    "check_backpressure",
+    "transport_kinds",
+]
 
 TransportName = Literal["auto", "udp", "tcp"]
-Backpressure = Literal["drop_oldest", "drop_newest", "latest"]
+Backpressure = Literal["drop_oldest", "drop_newest", "latest", "block"]
 
+LONGEST_COALESCE = 0.005  # seconds
 DEFAULT_USER_AGENT = f"rtspkit/{__version__}"
 KINDS = ("udp", "tcp")
 AUTO = ("udp", "tcp")
 SCHEME_KINDS = {"rtspt": ("tcp",), "rtspu": ("udp",)}
 SUPPORTED_SCHEMES = ("rtsp", "rtspt", "rtspu")
+
+
+def check_backpressure(policy: str) -> None:
+    """Refuse what is no policy.
+
+    Raises:
+        LocalProtocolError: It is none.
+    """
+    if policy not in get_args(Backpressure):
+        known = ", ".join(get_args(Backpressure))
+        raise LocalProtocolError(f"backpressure is one of {known}, not {policy!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +63,8 @@ class ConnectOptions:
     limits: Limits = field(default_factory=Limits)
     reorder: float = 0.1
     backpressure: Backpressure = "drop_oldest"
+    receiver: ReceiverName = "auto"
+    coalesce: float = 0.0
     headers: tuple[tuple[str, str], ...] = ()
     user_agent: str = DEFAULT_USER_AGENT
     client_ports: tuple[int, int] | None = None
@@ -53,9 +75,10 @@ class ConnectOptions:
             if not isinstance(getattr(self, name), kind):
                 given = getattr(self, name)
                 raise TypeError(f"{name} is a rtspkit.{kind.__name__}, not {given!r}")
-        if self.backpressure not in get_args(Backpressure):
-            known = ", ".join(get_args(Backpressure))
-            raise LocalProtocolError(f"backpressure is one of {known}, not {self.backpressure!r}")
+        check_backpressure(self.backpressure)
+        choose_receiver(self.receiver)
+        if not 0 <= self.coalesce <= LONGEST_COALESCE:
+            raise LocalProtocolError(f"coalesce is 0 to 0.005 seconds, not {self.coalesce!r}")
         if not 0 <= self.reorder <= 10:
             raise LocalProtocolError(f"reorder is 0 to 10 seconds, not {self.reorder!r}")
         if self.client_ports is not None:

@@ -6,24 +6,30 @@ Layer:  client
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from rtspkit.client.reading import Reading, measure
 from rtspkit.errors import LocalProtocolError, RemoteProtocolError
-from rtspkit.net.udp import UdpPair, open_pair
+from rtspkit.net.slab import SlabPool
+from rtspkit.net.tcp import TcpCircuit
+from rtspkit.net.udp import Receiving, UdpPair, open_pair
+from rtspkit.wire.datagrams import Datagrams
 from rtspkit.wire.stream import Stream
 
 __all__ = ["NO_PORTS", "MediaPorts"]
 
 NO_PORTS = "udp ports"  # the phase of the error when we have none
 
-OnDatagrams = Callable[[int, list[memoryview], float], None]
+OnDatagrams = Callable[[int, Datagrams], None]
 
 
 class MediaPorts:
     """One pair of ports for each stream that comes over UDP.
 
     Args:
-        on_rtp: Takes a stream's index, its RTP datagrams and their time of arrival.
+        on_rtp: Takes a stream's index and its RTP datagrams.
         on_rtcp: The same for RTCP.
+        how: How the ports receive.
         client_ports: First and last port that may be used; None leaves it to the system.
     """
 
@@ -31,10 +37,12 @@ class MediaPorts:
         self,
         on_rtp: OnDatagrams,
         on_rtcp: OnDatagrams,
+        how: Receiving,
         client_ports: tuple[int, int] | None,
     ) -> None:
         self._on_rtp = on_rtp
         self._on_rtcp = on_rtcp
+        self._how = how
         self._client_ports = client_ports
         self._pairs: dict[int, UdpPair] = {}
 
@@ -50,8 +58,9 @@ class MediaPorts:
         try:
             self._pairs[index] = open_pair(
                 local_host,
-                lambda views, now: self._on_rtp(index, views, now),
-                lambda views, now: self._on_rtcp(index, views, now),
+                partial(self._on_rtp, index),
+                partial(self._on_rtcp, index),
+                how=self._how,
                 client_ports=self._client_ports,
             )
         except OSError as error:
@@ -97,6 +106,28 @@ class MediaPorts:
         """Close every socket; idempotent."""
         for pair in self._pairs.values():
             pair.close()
+
+    def hold(self, held: bool) -> None:
+        """Read no media, or read on; RTCP is read all the same."""
+        for pair in self._pairs.values():
+            if held:
+                pair.rtp.pause()
+            else:
+                pair.rtp.resume()
+
+    def read(self) -> None:
+        """Read what has come for the streams, for a bounded time."""
+        for pair in tuple(self._pairs.values()):
+            pair.rtp.read_now()
+
+    @property
+    def pool(self) -> SlabPool:
+        """The memory that the ports read into."""
+        return self._how.pool
+
+    def measure(self, circuit: TcpCircuit | None) -> Reading:
+        """How the bytes came in: over these ports, and over the control connection."""
+        return measure({index: pair.rtp for index, pair in self._pairs.items()}, circuit, self.pool)
 
     @property
     def foreign_datagrams(self) -> int:

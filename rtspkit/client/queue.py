@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 from rtspkit.errors import RtspError
@@ -21,93 +22,143 @@ class BoundedQueue(Generic[T]):
     """Items on their way to one consumer; what does not fit is dropped and counted.
 
     Args:
-        maximum_items: How many may wait.
-        maximum_bytes: How many bytes of memory the waiting items may keep alive.
-        memory_of: The memory that an item keeps alive, which is more than the item where many
-            share one slab: it counts once, and whole. None when only their number counts.
-        policy: ``"drop_oldest"``, ``"drop_newest"``, or ``"latest"`` (one item waits).
+        maximum: How many may wait.
+        policy: ``"drop_oldest"``, ``"drop_newest"``, ``"latest"`` (one item waits), or
+            ``"block"`` (the source is held; what comes all the same is dropped, but for what came
+            with the item that filled the queue).
+        spare: With ``"drop_oldest"``: items that a full queue drops at once, beyond what it must.
+        on_hold: Told under ``"block"`` whether the source shall be held.
+        gaps: Whether the consumer wants to know where items are missing; it uses ``take`` then.
 
     Attributes:
         items: What waits, oldest first.
         dropped: Items that did not fit.
+        holding: Whether the source is held because of this queue.
     """
 
     def __init__(
         self,
-        maximum_items: int,
-        maximum_bytes: float = float("inf"),
+        maximum: int,
         *,
-        memory_of: Callable[[T], Sized] | None = None,
         policy: str = "drop_oldest",
+        spare: int = 0,
+        on_hold: Callable[[bool], None] | None = None,
+        gaps: bool = False,
     ) -> None:
         self.items: deque[T] = deque()
         self.dropped = 0
-        self._bytes = 0
-        self._maximum_items = 1 if policy == "latest" else maximum_items
-        self._maximum_bytes = maximum_bytes
-        self._memory_of = memory_of
-        self._held: dict[int, int] = {}  # how many waiting items keep a memory alive, by its id
-        self._drop_newest = policy == "drop_newest"
+        self.holding = False
+        self._maximum = 1 if policy == "latest" else maximum
+        self._spare = spare if policy == "drop_oldest" else 0
+        self._gaps: deque[int] | None = deque() if gaps else None
+        self._taken = 0  # items that have left at the front; gaps are counted from there
+        self._newest_go = policy in ("drop_newest", "block")
+        self._on_hold = on_hold if policy == "block" else None
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self._error: RtspError | None = None
 
-    def put(self, items: Iterable[T]) -> None:
-        """Add items, drop what does not fit, and wake the consumer."""
+    def put(self, items: Sequence[T]) -> int:
+        """Add items, drop what does not fit, and wake the consumer; how many of them wait now."""
         queue = self.items
-        for item in items:
-            if self._drop_newest and not self._fits(item):
-                self.dropped += 1
-                continue
-            queue.append(item)
-            if self._memory_of is not None:
-                memory = self._memory_of(item)
-                holders = self._held.get(id(memory), 0)
-                self._held[id(memory)] = holders + 1
-                if not holders:
-                    self._bytes += len(memory)
-        while len(queue) > self._maximum_items or self._bytes > self._maximum_bytes:
-            if len(queue) == 1:
-                break  # one item may be larger than the bound
-            self.pop()
-            self.dropped += 1
-        if queue:
+        count = len(items)
+        if len(queue) + count > self._maximum:
+            count = self._put_what_fits(items)
+        else:
+            queue.extend(items)
+        if self._waiter is not None and queue:
             self._wake()
+        return count
 
-    def _fits(self, item: T) -> bool:
-        if not self.items:
-            return True
-        size = 0
-        if self._memory_of is not None:
-            memory = self._memory_of(item)
-            size = 0 if id(memory) in self._held else len(memory)
-        return len(self.items) < self._maximum_items and self._bytes + size <= self._maximum_bytes
+    def _put_what_fits(self, items: Sequence[T]) -> int:
+        queue, room = self.items, max(self._maximum - len(self.items), 0)
+        if self._on_hold is not None and not self.holding and not self._ended:
+            queue.extend(items)
+            self.holding = True
+            self._on_hold(True)
+            return len(items)
+        before = len(queue) + len(items)
+        if self._newest_go:
+            queue.extend(islice(items, room))
+        else:
+            queue.extend(items)
+            self._drop(len(queue) - self._maximum + self._spare)
+        self.dropped += before - len(queue)
+        self._mark_gap(len(queue) if self._newest_go else 0)
+        return room if self._newest_go else min(len(items), len(queue))
+
+    def drop_oldest(self, count: int) -> None:
+        """Drop so many items from the front, or all there are."""
+        before = len(self.items)
+        self._drop(count)
+        self.dropped += before - len(self.items)
+        self._mark_gap(0)
+
+    def _drop(self, count: int) -> None:
+        queue = self.items
+        for _ in range(min(count, len(queue))):
+            queue.popleft()
+            self._taken += 1
+
+    def _mark_gap(self, behind: int) -> None:
+        """Items are missing behind so many of those that wait."""
+        place = self._taken + behind
+        if self._gaps is not None and (not self._gaps or self._gaps[-1] != place):
+            self._gaps.append(place)
+
+    def pass_gap(self) -> bool:
+        """Whether items are missing before the next one; told once."""
+        gaps, found = self._gaps, False
+        while gaps and gaps[0] <= self._taken:
+            gaps.popleft()
+            found = True
+        return found
 
     def pop(self) -> T:
         """Take the oldest item."""
         item = self.items.popleft()
-        if self._memory_of is not None:
-            memory = self._memory_of(item)
-            holders = self._held[id(memory)] - 1
-            if holders:
-                self._held[id(memory)] = holders
-            else:
-                del self._held[id(memory)]
-                self._bytes -= len(memory)
+        if self.holding:
+            self.relax()
         return item
+
+    def take(self, most: int) -> list[T]:
+        """Take so many of the oldest items, or those up to a gap, or all there are."""
+        if self._gaps and self._gaps[0] > self._taken:
+            most = min(most, self._gaps[0] - self._taken)
+        if len(self.items) <= most:
+            return self.take_all()
+        popleft = self.items.popleft
+        items = [popleft() for _ in range(most)]
+        self._taken += most
+        if self.holding:
+            self.relax()
+        return items
 
     def take_all(self) -> list[T]:
         """Take all that waits."""
         items = list(self.items)
         self.items.clear()
-        self._held.clear()
-        self._bytes = 0
+        self._taken += len(items)
+        if self.holding:
+            self.relax()
         return items
+
+    def relax(self) -> None:
+        """Let a held source go on, once half of the room is free again."""
+        if self.holding and len(self.items) <= self._maximum // 2:
+            self.release()
+
+    def release(self) -> None:
+        """Hold the source no more."""
+        if self.holding and self._on_hold is not None:
+            self.holding = False
+            self._on_hold(False)
 
     def end(self, error: RtspError | None) -> None:
         """Nothing more will come; the consumer meets the error after the last item."""
         if not self._ended:
             self._ended, self._error = True, error
+            self.release()
             self._wake()
 
     async def wait(self) -> bool:

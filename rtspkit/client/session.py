@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
+from rtspkit.client.access_units import AccessUnitIterator, UnitCounters, make_depacketizers
 from rtspkit.client.driver import FROM_THE_START, Driver
 from rtspkit.client.fanout import Fanout
-from rtspkit.client.iterators import (
-    AccessUnitIterator,
-    BatchIterator,
-    EventIterator,
-    PacketIterator,
-    PacketSource,
-    UnitCounters,
-    make_depacketizers,
-)
-from rtspkit.client.options import ConnectOptions
-from rtspkit.client.restoration import set_up_again
+from rtspkit.client.iterators import BatchIterator, EventIterator, PacketIterator
+from rtspkit.client.options import Backpressure, ConnectOptions, check_backpressure
+from rtspkit.client.packet_source import PacketSource
+from rtspkit.client.restoration import Restoration
 from rtspkit.client.snapshot import session_stats
 from rtspkit.engine.events import (
     Event,
-    SessionRestored,
     StateChanged,
 )
 from rtspkit.engine.handshake import Presentation
@@ -43,6 +38,8 @@ from rtspkit.wire.stream import Stream
 from rtspkit.wire.url import RtspUrl
 
 __all__ = ["Session"]
+
+Door = TypeVar("Door", PacketIterator, BatchIterator)
 
 
 class Session:
@@ -60,13 +57,13 @@ class Session:
         self._driver: Driver | None = None
         self._presentation: Presentation | None = None
         self._state = "connecting"
-        self._fanout = Fanout(options.limits, options.backpressure)
+        self._fanout = Fanout(options.limits, options.backpressure, self._on_hold)
         self._unit_counters: list[dict[int, UnitCounters]] = []
         self._played_at: float | None = None
         self._established = False
         self._closing = False
         self._closed = asyncio.Event()
-        self._restoring: asyncio.Task[None] | None = None
+        self._restoration = Restoration(options.timeouts, self._now, self.on_event)
 
     # -- what it is ------------------------------------------------------------------------------
 
@@ -121,11 +118,12 @@ class Session:
 
     # -- the doors out ---------------------------------------------------------------------------
 
-    def packets(self, *select: Select) -> PacketIterator:
+    def packets(self, *select: Select, backpressure: Backpressure | None = None) -> PacketIterator:
         """RTP packets, in the order of each stream, one at a time.
 
         Args:
             select: Media, encoding names, indices or streams; nothing takes all streams.
+            backpressure: What its queue does when it is full; None as ``connect`` was told.
 
         Returns:
             An asynchronous iterator with a queue of its own (``limits.queue_packets``). It goes
@@ -135,19 +133,15 @@ class Session:
             StreamNotFound: No stream that was set up is like ``select``.
             RtspError: From the iteration: the session ended out of order.
         """
-        source = self._new_source(select)
-        iterator = PacketIterator(source)
-        self._fanout.attach(iterator, source)
-        return iterator
+        return self._attach(PacketIterator, select, backpressure)
 
-    def batches(self, *select: Select) -> BatchIterator:
+    def batches(self, *select: Select, backpressure: Backpressure | None = None) -> BatchIterator:
         """As ``packets()``, in lists: all that has arrived since the last time. The faster door."""
-        source = self._new_source(select)
-        iterator = BatchIterator(source)
-        self._fanout.attach(iterator, source)
-        return iterator
+        return self._attach(BatchIterator, select, backpressure)
 
-    def access_units(self, *select: Select) -> AccessUnitIterator:
+    def access_units(
+        self, *select: Select, backpressure: Backpressure | None = None
+    ) -> AccessUnitIterator:
         """What a decoder takes: pictures, or the audio of one timestamp, one at a time.
 
         Each stream of pictures begins with a complete keyframe; what comes before the first one
@@ -155,6 +149,8 @@ class Session:
 
         Args:
             select: As for ``packets``. Without it, streams of unknown encodings are left out.
+            backpressure: As for ``packets``. When packets are dropped, each stream of pictures
+                goes on at its next keyframe.
 
         Raises:
             UnsupportedPayload: A selected stream, or every stream, is of an encoding that no
@@ -162,7 +158,10 @@ class Session:
         """
         streams = self._select(select) if select else self.streams
         makers = make_depacketizers(streams, self._options.limits, required=bool(select))
-        source = self._fanout.new_source(tuple(s for s in streams if s.index in makers))
+        check_backpressure(backpressure or self._options.backpressure)
+        source = self._fanout.new_source(
+            tuple(s for s in streams if s.index in makers), policy=backpressure, whole_units=True
+        )
         iterator = AccessUnitIterator(source, makers, self._known_driver().note)
         self._unit_counters.append(iterator.counters)
         self._fanout.attach(iterator, source)
@@ -267,7 +266,8 @@ class Session:
             return
         self._closing = True
         try:
-            await self._stop_restoring()
+            self._restoration.cancel()
+            await self._restoration.settle()
             if self._driver is not None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._options.timeouts.teardown):
@@ -305,14 +305,16 @@ class Session:
 
     def on_gone(self) -> None:
         """The server has dropped our session: ask for it again, on the same connection."""
-        wanted = self._state in ("playing", "paused")
-        if wanted and self._restoring is None and not self._closing and not self._fanout.ended:
-            self._restoring = self._loop.create_task(self._restore())
+        if self._state in ("playing", "paused") and not self._closing and not self._fanout.ended:
+            self._restoration.begin(
+                self._known_driver(),
+                self._known_presentation(),
+                playing=self._state == "playing",
+            )
 
     def on_end(self, error: RtspError | None) -> None:
         """Nothing more will come; what happens before ``connect()`` is done is its affair."""
-        if self._restoring is not None and not self._restoring.done():
-            self._restoring.cancel()
+        self._restoration.cancel()
         if self._established and not self._closing:
             if isinstance(error, ConnectionLost):
                 error.phase = "streaming"  # whatever request was on its way
@@ -324,6 +326,7 @@ class Session:
     def _begin(self, driver: Driver, presentation: Presentation) -> None:
         """A driver has set the presentation up."""
         self._driver = driver
+        self._fanout.pool = driver.ports.pool
         self._presentation = presentation
         self._set_state("ready")
 
@@ -346,29 +349,23 @@ class Session:
             before, self._state = self._state, state
             self.on_event(StateChanged(self._now(), before, state))
 
-    async def _restore(self) -> None:
-        """After 454: what was set up is set up again."""
-        driver, presentation = self._known_driver(), self._known_presentation()
-        began, playing = self._now(), self._state == "playing"
-        try:
-            await set_up_again(driver, presentation, self._options.timeouts, playing=playing)
-        except RtspError as error:
-            driver.fail(error)
-        except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
-            driver.report(defect)
-        else:
-            self.on_event(SessionRestored(self._now(), self._now() - began))
-        finally:
-            self._restoring = None
+    def _attach(
+        self,
+        kind: Callable[[PacketSource], Door],
+        select: tuple[Select, ...],
+        backpressure: Backpressure | None,
+    ) -> Door:
+        check_backpressure(backpressure or self._options.backpressure)
+        streams = self._select(select) if select else None
+        source = self._fanout.new_source(streams, policy=backpressure)
+        iterator = kind(source)
+        self._fanout.attach(iterator, source)
+        return iterator
 
-    async def _stop_restoring(self) -> None:
-        task = self._restoring
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.wait([task])
-
-    def _new_source(self, select: tuple[Select, ...]) -> PacketSource:
-        return self._fanout.new_source(self._select(select) if select else None)
+    def _on_hold(self, held: bool) -> None:
+        """A consumer has more than enough, or wants to go on."""
+        if self._driver is not None:
+            self._driver.hold(held)
 
     def _select(self, select: tuple[Select, ...]) -> tuple[Stream, ...]:
         if not self.streams:
@@ -387,8 +384,7 @@ class Session:
 
     async def _live(self) -> tuple[Driver, Presentation]:
         """What a request needs; a session that is being restored is waited for."""
-        if self._restoring is not None:
-            await asyncio.wait([self._restoring])
+        await self._restoration.settle()
         if self._closing:
             raise LocalProtocolError("the session is closed")
         if self._fanout.error is not None:

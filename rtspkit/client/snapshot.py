@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from rtspkit.client.access_units import UnitCounters
 from rtspkit.client.driver import Driver
-from rtspkit.client.iterators import UnitCounters
 from rtspkit.engine.statistics import SessionStats, StreamStats
 from rtspkit.wire.stream import Stream
 
@@ -26,11 +26,13 @@ def session_stats(
     consumer_dropped: int,
 ) -> SessionStats:
     """Gather what the machines and the iterators have counted."""
-    machine, playback = driver.machine, driver.playback
+    machine, playback, reading = driver.machine, driver.playback, driver.measure()
     counted = []
     for stream in streams:
         receiver = playback.receivers.get(stream.index)
         stats = receiver.snapshot() if receiver is not None else StreamStats(index=stream.index)
+        dropped = reading.kernel_dropped_by_stream.get(stream.index, 0)
+        stats = replace(stats, kernel_dropped=dropped)
         counted.append(_with_units(stats, stream, unit_counters, played_at))
     return SessionStats(
         streams=tuple(counted),
@@ -42,9 +44,18 @@ def session_stats(
         server_requests=machine.counters.server_requests,
         unmatched_responses=machine.counters.unmatched,
         unknown_channel=playback.unknown_channel,
-        foreign_datagrams=driver.foreign_datagrams,
+        foreign_datagrams=driver.ports.foreign_datagrams,
         skipped_bytes=machine.counters.skipped,
         consumer_dropped=consumer_dropped,
+        receiver=reading.receiver,
+        wake_ups=reading.wake_ups,
+        system_calls=reading.system_calls,
+        largest_batch=reading.largest_batch,
+        joined=reading.joined,
+        copied=reading.copied,
+        kernel_dropped=reading.kernel_dropped,
+        receive_buffer=reading.receive_buffer,
+        pool=reading.pool,
     )
 
 

@@ -14,6 +14,7 @@ from rtspkit.wire.stream import Stream
 __all__ = [
     "Event",
     "KeepAliveChanged",
+    "PacketsDropped",
     "QuirkSeen",
     "ServerRequested",
     "SessionEnded",
@@ -107,6 +108,16 @@ class SourceChanged(Event):
     stream: Stream
     before: int | None
     ssrc: int
+
+
+@dataclass(slots=True)
+class PacketsDropped(Event):
+    """A consumer was too slow: so many packets were dropped since the last such event.
+
+    Told at once, then at most once a second.
+    """
+
+    count: int
 
 
 @dataclass(slots=True)

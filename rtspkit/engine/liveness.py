@@ -26,6 +26,7 @@ class Liveness:
         self._last: float | None = None
         self._first_packet = 0.0
         self._silence = 0.0
+        self._held = False
         self.seen_media = False
 
     def start(
@@ -59,10 +60,16 @@ class Liveness:
         if self._last is not None and self.seen_media:
             self._last = now
 
+    def hold(self, held: bool, now: float) -> None:
+        """Nothing is read, at our own wish: silence means nothing until it is."""
+        self._held = held
+        if self._last is not None and not held:
+            self._last = now
+
     @property
     def deadline(self) -> float | None:
         """When silence has lasted too long; None while nobody watches."""
-        if self._last is None:
+        if self._last is None or self._held:
             return None
         return self._last + (self._silence if self.seen_media else self._first_packet)
 

@@ -13,8 +13,9 @@ Rules
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from rtspkit.engine.events import Event, QuirkSeen, SourceChanged, StreamEnded
 from rtspkit.engine.handshake import Played
@@ -29,13 +30,15 @@ from rtspkit.engine.receiver import (
 from rtspkit.engine.reports import Reports
 from rtspkit.errors import RtspError
 from rtspkit.options import Limits, Timeouts
-from rtspkit.wire.message import InterleavedFrame
+from rtspkit.wire.datagrams import Datagrams
+from rtspkit.wire.frame_run import FrameRun
 from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.stream import Stream
 
 __all__ = ["CONTINUOUS_MEDIA", "Playback"]
 
 CONTINUOUS_MEDIA = frozenset({"audio", "video"})
+REPORTS_TOGETHER = 0.5  # seconds that a report may be early, to go out with another stream's
 END_TOLERANCE = 1.0  # seconds before the announced end at which media may stop in order
 
 
@@ -55,6 +58,8 @@ class Playback:
         receivers: One for each stream, by its index.
         started_at: When PLAY was first sent; None before.
         unknown_channel: Interleaved frames on channels that nobody set up.
+        stirred: Whether something has happened, beside packets, that the owner is to look into:
+            an event, or an earlier deadline. The owner sets it back.
     """
 
     def __init__(
@@ -83,6 +88,8 @@ class Playback:
         self._events: deque[Event] = deque()
         self._range_end: float | None = None
         self.started_at: float | None = None
+        self.stirred = False
+        self._held = False
 
     def add(self, stream: Stream, channels: tuple[int, int] | None = None) -> StreamReceiver:
         """A stream was set up; over TCP, on these channels of RTP and RTCP."""
@@ -168,60 +175,70 @@ class Playback:
 
     # -- what arrives -------------------------------------------------------------------------
 
-    def receive_frames(self, frames: Sequence[InterleavedFrame], now: float) -> list[RtpPacket]:
+    def receive_frames(self, frames: Iterable[FrameRun]) -> list[RtpPacket]:
         """Take interleaved frames, in their order."""
         packets: list[RtpPacket] = []
-        for frame in frames:
-            known = self._channels.get(frame.channel)
+        for run in frames:
+            known = self._channels.get(run.channel)
             if known is None:
-                self._drop(frame.channel, now)
+                self._drop(run)
                 continue
             receiver, is_rtcp = known
-            if is_rtcp:
-                packets += self._take_events(receiver, receiver.receive_rtcp(frame.payload, now))
-            else:
-                received = receiver.receive_rtp(frame.payload, now)
-                if received and self._farewells:
-                    self._farewells.pop(receiver.stream.index, None)
-                packets += received
-        self._received(packets, now)
+            take = self._receive_rtcp if is_rtcp else self._receive_rtp
+            packets += take(receiver, run.datagrams)
         return packets
 
-    def _drop(self, channel: int, now: float) -> None:
-        """A frame on a channel that was never set up: counted, and told the first time."""
+    def _drop(self, run: FrameRun) -> None:
+        """Frames on a channel that was never set up: counted, and told the first time."""
         if not self.unknown_channel:
-            meaning = QUIRKS["channel-unknown"]
-            self._events.append(QuirkSeen(now, "channel-unknown", meaning, f"channel {channel}"))
-        self.unknown_channel += 1
+            now, meaning = run.datagrams.latest, QUIRKS["channel-unknown"]
+            detail = f"channel {run.channel}"
+            self._events.append(QuirkSeen(now, "channel-unknown", meaning, detail))
+            self.stirred = True
+        self.unknown_channel += len(run.datagrams)
 
-    def receive_rtp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
+    def receive_rtp(self, index: int, datagrams: Datagrams) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTP port."""
-        packets = self.receivers[index].receive_rtp_batch(views, now)
-        if packets and self._farewells:
-            self._farewells.pop(index, None)
-        self._received(packets, now)
+        return self._receive_rtp(self.receivers[index], datagrams)
+
+    def _receive_rtp(self, receiver: StreamReceiver, datagrams: Datagrams) -> list[RtpPacket]:
+        packets = receiver.receive_rtp_batch(datagrams)
+        if packets:
+            self.liveness.media(datagrams.latest)
+            if self._farewells:
+                self._take_back(receiver.stream.index, packets[-1].arrival)
+        elif not datagrams.lengths:  # dropped for want of memory
+            self.liveness.media(datagrams.latest)
+        else:
+            self.liveness.control(datagrams.latest)
+        if receiver.events:
+            self._take_all_events(receiver)
+        if receiver.deadline is not None:
+            self.stirred = True
         return packets
 
-    def receive_rtcp(self, index: int, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
+    def receive_rtcp(self, index: int, datagrams: Datagrams) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTCP port."""
-        receiver = self.receivers[index]
-        packets: list[RtpPacket] = []
-        for view in views:
-            packets += self._take_events(receiver, receiver.receive_rtcp(view, now))
-        self._received(packets, now)
-        return packets
+        return self._receive_rtcp(self.receivers[index], datagrams)
 
-    def _received(self, packets: list[RtpPacket], now: float) -> None:
-        """Something came: a sign of life, and what the receivers found beside the media."""
+    def _receive_rtcp(self, receiver: StreamReceiver, datagrams: Datagrams) -> list[RtpPacket]:
+        packets: list[RtpPacket] = []
+        now = datagrams.latest
+        for view in datagrams:
+            packets += self._take_events(receiver, receiver.receive_rtcp(view, now))
         if packets:
             self.liveness.media(now)
         else:
             self.liveness.control(now)
-        for receiver in self.receivers.values():
-            if receiver.events:
-                events = list(receiver.events)
-                receiver.events.clear()
-                self._take_events(receiver, events)
+        self.stirred = True
+        return packets
+
+    def _take_all_events(self, receiver: StreamReceiver) -> None:
+        """What the receiver found beside the media."""
+        events = list(receiver.events)
+        receiver.events.clear()
+        self._take_events(receiver, events)
+        self.stirred = True
 
     def _take_events(
         self, receiver: StreamReceiver, events: Iterable[ReceiverEvent]
@@ -231,7 +248,7 @@ class Playback:
         for event in events:
             if isinstance(event, PacketsReceived):
                 packets += event.packets
-                self._farewells.pop(receiver.stream.index, None)
+                self._take_back(receiver.stream.index, math.inf)
             elif isinstance(event, ByeReceived):
                 reason = bytes(event.reason or b"").decode("utf-8", "replace")
                 until = event.now + self._timeouts.bye_grace
@@ -239,6 +256,21 @@ class Playback:
             elif isinstance(event, SourceChanged):
                 self._events.append(event)
         return packets
+
+    def _take_back(self, index: int, arrival: float) -> None:
+        """Media has come: a farewell before it was none."""
+        farewell = self._farewells.get(index)
+        if farewell is not None and arrival >= farewell[0] - self._timeouts.bye_grace:
+            del self._farewells[index]
+
+    def hold(self, held: bool, now: float) -> None:
+        """No media is read, at our own wish, or it is again; the time between is no silence."""
+        self.liveness.hold(held, now)
+        self._held = held
+        if not held:
+            until = now + self._timeouts.bye_grace
+            for index, (_, reason) in self._farewells.items():
+                self._farewells[index] = (until, reason)
 
     # -- what follows -------------------------------------------------------------------------
 
@@ -254,7 +286,7 @@ class Playback:
     @property
     def deadline(self) -> float | None:
         """When ``handle_deadline`` is to be called."""
-        times = [until for until, _ in self._farewells.values()]
+        times = [] if self._held else [until for until, _ in self._farewells.values()]
         times += [t for r in self.receivers.values() if (t := r.deadline) is not None]
         if self.liveness.deadline is not None:
             times.append(self.liveness.deadline)
@@ -272,11 +304,12 @@ class Playback:
             if receiver.deadline is not None and receiver.deadline <= now:
                 packets += receiver.handle_deadline(now)
         for index, (until, reason) in list(self._farewells.items()):
-            if until <= now:
+            if until <= now and not self._held:
                 del self._farewells[index]
                 self._end(index, reason or "BYE", now)
-        for reports in self._reports.values():
-            reports.handle_deadline(now)
+        if any(r.deadline is not None and r.deadline <= now for r in self._reports.values()):
+            for reports in self._reports.values():
+                reports.handle_deadline(now, early=REPORTS_TOGETHER)
         if self.finished:
             self.liveness.stop()
             return packets

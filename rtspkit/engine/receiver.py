@@ -15,8 +15,6 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rtspkit.engine.events import SourceChanged
 from rtspkit.engine.reception import Reception
 from rtspkit.engine.reorder import Reorder
@@ -27,12 +25,15 @@ from rtspkit.engine.rtcp_receiver import (
     RtcpReceiver,
     SenderReportReceived,
 )
+from rtspkit.engine.run import receive_run, rows_of, usual_beginning
+from rtspkit.engine.source import SourceWatch
 from rtspkit.engine.statistics import StreamStats
 from rtspkit.engine.timeline import Start, Timeline
 from rtspkit.errors import MalformedPacket
 from rtspkit.options import Limits
+from rtspkit.wire.datagrams import Datagrams
 from rtspkit.wire.rtcp import ReportBlock, is_rtcp
-from rtspkit.wire.rtp import RtpPacket, parse_rtp
+from rtspkit.wire.rtp import HEADER_SIZE, RtpPacket, parse_rtp_at
 from rtspkit.wire.stream import Stream
 
 __all__ = [
@@ -43,8 +44,13 @@ __all__ = [
     "StreamReceiver",
 ]
 
+ATTRIBUTES = (
+    "_bytes _clock_rate _discontinuities _expected_before _first_packet _held _hint "
+    "_last_packet _malformed _misplaced _packets _payload_type _received_before "
+    "_reception _reorder _restarts _rtcp _ssrc _started _strays _timeline "
+    "_unknown_payload_type _unknown_ssrc _usual _watch events stream "
+)
 DEFAULT_CLOCK_RATE = 90_000  # where the SDP gives none: that of video
-SILENCE = 2.0  # seconds after which a source with a foreign payload type may take over
 
 
 class StreamReceiver:
@@ -58,9 +64,10 @@ class StreamReceiver:
 
     Attributes:
         stream: As given.
-        events: What happened beside the packets, oldest first; taken out by the caller,
-            ``next_event`` does it. At most 64 wait.
+        events: What happened beside the packets, oldest first, for the caller; at most 64.
     """
+
+    __slots__ = tuple(ATTRIBUTES.split())
 
     def __init__(
         self,
@@ -73,6 +80,7 @@ class StreamReceiver:
         self.stream = stream
         self._clock_rate = stream.clock_rate if stream.clock_rate > 0 else DEFAULT_CLOCK_RATE
         self._payload_type = stream.payload_type
+        self._usual = -1 if stream.payload_type is None else usual_beginning(stream.payload_type)
         self._hint = ssrc or None
         self._ssrc: int | None = None
         self._reception = Reception(self._clock_rate)
@@ -81,8 +89,7 @@ class StreamReceiver:
         self._rtcp = RtcpReceiver(stream, self._timeline, self._hint)
         self.events = self._rtcp.events
         self._held: RtpPacket | None = None  # far from the others, not confirmed yet
-        self._candidate: RtpPacket | None = None  # of another source, not confirmed yet
-        self._candidate_at = -1
+        self._watch = SourceWatch()
         self._restarts = 0
         self._started: float | None = None
         self._first_packet: float | None = None
@@ -141,48 +148,55 @@ class StreamReceiver:
             Packets whose turn it is, in order, mostly the one that came in. What else came
             of it is in ``events``.
         """
+        memory = memoryview(view).toreadonly()
+        return self._receive_one(memory, 0, len(memory), now)
+
+    def receive_rtp_batch(self, datagrams: Datagrams) -> list[RtpPacket]:
+        """Take the datagrams of one wake-up; as ``receive_rtp`` of each, and cheaper."""
+        lengths = datagrams.lengths
+        packets: list[RtpPacket] = []
+        if not lengths:
+            return packets
+        if min(lengths) < HEADER_SIZE:
+            for view, arrival in zip(datagrams, datagrams.arrivals, strict=False):
+                packets += self._receive_one(view, 0, len(view), arrival)
+            return packets
+        rows, size = rows_of(datagrams), sum(lengths)
+        while True:
+            before = len(packets)
+            odd = receive_run(
+                rows,
+                packets,
+                stream=self.stream,
+                usual=self._usual,
+                reception=self._reception,
+                reorder=self._reorder,
+                timeline=self._timeline,
+            )
+            if len(packets) > before:
+                self._packets += len(packets) - before
+                self._last_packet = packets[-1].arrival
+            if odd is None:
+                break
+            memory, start, length, arrival = odd
+            size -= length
+            packets += self._receive_one(memory, start, length, arrival)
+        self._bytes += size
+        return packets
+
+    def _receive_one(
+        self, memory: memoryview, start: int, size: int, now: float
+    ) -> list[RtpPacket]:
+        """What lies at ``start``, whatever it is."""
         try:
-            packet = parse_rtp(view)
+            packet = parse_rtp_at(memory, start, size)
         except MalformedPacket:
-            return self._receive_other(view, now)
+            return self._receive_other(memory[start : start + size], now)
         packet.stream = self.stream
         packet.arrival = now
-        if packet.ssrc != self._ssrc or view[1] & 0x7F != self._payload_type:
-            return self._receive_unusual(packet, view, now)
+        if packet.ssrc != self._ssrc or packet.payload_type != self._payload_type:
+            return self._receive_unusual(packet, now)
         return self._receive(packet, now)
-
-    def receive_rtp_batch(self, views: Iterable[memoryview], now: float) -> list[RtpPacket]:
-        """Take many datagrams of one wake-up; ``receive_rtp`` for each, with less between."""
-        packets: list[RtpPacket] = []
-        reception, reorder, timeline = self._reception, self._reorder, self._timeline
-        stream, ssrc, payload_type = self.stream, self._ssrc, self._payload_type
-        size = count = 0
-        for view in views:
-            try:
-                packet = parse_rtp(view)
-            except MalformedPacket:
-                packets += self._receive_other(view, now)
-                continue
-            packet.stream = stream
-            packet.arrival = now
-            if packet.ssrc != ssrc or view[1] & 0x7F != payload_type:
-                packets += self._receive_unusual(packet, view, now)
-                reception, ssrc, payload_type = self._reception, self._ssrc, self._payload_type
-                continue
-            extended = reception.receive(packet.sequence_number, packet.timestamp, now)
-            size += len(view)
-            if extended == reorder.next and not reorder.waiting:
-                reorder.next = extended + 1  # type: ignore[operator]  # equal, so no None
-                timeline.stamp(packet)
-                count += 1
-                packets.append(packet)
-            else:
-                packets += self._receive_out_of_order(extended, packet, now)
-        self._packets += count
-        self._bytes += size
-        if size:
-            self._last_packet = now
-        return packets
 
     def _receive(self, packet: RtpPacket, now: float) -> list[RtpPacket]:
         """A packet of the locked source."""
@@ -204,7 +218,7 @@ class StreamReceiver:
         reorder = self._reorder
         if extended is None:
             self._strays += 1
-            self._held = packet
+            self._held = packet.moved(memoryview(bytes(packet)), 0)  # for as long as it takes
             return []
         held, self._held = self._held, None
         if self._reception.restarts != self._restarts:
@@ -236,40 +250,37 @@ class StreamReceiver:
         self._packets += len(packets)
         return packets
 
-    def _receive_unusual(
-        self, packet: RtpPacket, view: memoryview | bytes, now: float
-    ) -> list[RtpPacket]:
+    def _receive_unusual(self, packet: RtpPacket, now: float) -> list[RtpPacket]:
         """A packet of another source or payload type, or one that is RTCP."""
-        expected = packet.payload_type == self._payload_type
-        if not expected and is_rtcp(view):
-            return self._receive_other(view, now)
+        payload_type = packet.payload_type
+        expected = payload_type == self._payload_type
+        if not expected:
+            view = packet.memory[packet.start : packet.start + packet.size]
+            if is_rtcp(view):
+                return self._receive_other(view, now)
         if packet.ssrc != self._ssrc:
             if self._ssrc is not None or self._hint not in (None, packet.ssrc):
                 return self._receive_foreign(packet, now)
             self._lock(packet.ssrc)
         if self._payload_type is None:
-            self._payload_type = packet.payload_type
+            self._payload_type = payload_type
+            self._usual = usual_beginning(payload_type)
         elif not expected:
             self._unknown_payload_type += 1
         return self._receive(packet, now)
 
     def _receive_foreign(self, packet: RtpPacket, now: float) -> list[RtpPacket]:
         """A packet of a source that is not the locked one; two in order take over."""
-        before, self._candidate = self._candidate, packet
-        received = self._reception.received
-        confirmed = (
-            before is not None
-            and before.ssrc == packet.ssrc
-            and (before.sequence_number + 1) & 0xFFFF == packet.sequence_number
-            and received == self._candidate_at
-            and self._may_take_over(packet, now)
+        payload_type = packet.payload_type
+        before = self._watch.confirm(
+            packet,
+            received=self._reception.received,
+            expected_type=self._ssrc is None or self._payload_type in (None, payload_type),
+            silence=now - self._last_packet,
         )
-        self._candidate_at = received
-        if not confirmed:
+        if before is None:
             self._unknown_ssrc += 1
             return []
-        assert before is not None
-        self._candidate = None
         self._unknown_ssrc -= 1
         previous = self._ssrc
         self._lock(packet.ssrc)
@@ -284,15 +295,6 @@ class StreamReceiver:
         self._first_packet = before.arrival
         packets = self._reorder.push(extended, before, now)
         return self._hand_on(packets + self._reorder.push(extended + 1, packet, now))
-
-    def _may_take_over(self, packet: RtpPacket, now: float) -> bool:
-        """Retransmissions have a source and a payload type of their own, beside the stream's."""
-        return (
-            packet.payload_type == self._payload_type
-            or self._payload_type is None
-            or self._ssrc is None
-            or now - self._last_packet > SILENCE
-        )
 
     def _lock(self, ssrc: int) -> None:
         """From now on the stream is this source."""
@@ -337,7 +339,7 @@ class StreamReceiver:
 
     def next_event(self) -> ReceiverEvent | None:
         """The oldest event, taken out; None when there is none."""
-        return self.events.popleft() if self.events else None
+        return self.events.pop(0) if self.events else None
 
     @property
     def deadline(self) -> float | None:

@@ -43,25 +43,28 @@ class Reception:
         highest: The highest extended sequence number; -1 before the first packet.
         jitter_ticks: Interarrival jitter in RTP ticks.
         restarts: Times that a jump was confirmed.
+        due: The sequence number that follows the highest, as the wire has it; -1 before the first.
+        timestamp: Of the packet that came last.
+        arrival: When it came.
     """
 
     __slots__ = (
-        "_arrival",
         "_base",
         "_candidate",
         "_candidate_at",
-        "_expected",
         "_expected_before",
         "_expected_reported",
         "_last_report",
         "_received_reported",
-        "_timestamp",
+        "arrival",
         "clock_rate",
+        "due",
         "highest",
         "jitter_ticks",
         "received",
         "restarts",
         "ssrc",
+        "timestamp",
     )
 
     def __init__(self, clock_rate: int, ssrc: int = 0) -> None:
@@ -71,13 +74,13 @@ class Reception:
         self.highest = -1
         self.jitter_ticks = 0.0
         self.restarts = 0
-        self._expected = -1  # the next sequence number as the wire has it
+        self.due = -1
         self._base: int | None = None
         self._expected_before = 0  # packets expected before the last restart
         self._candidate = -1
         self._candidate_at = -1
-        self._timestamp = 0
-        self._arrival = 0.0
+        self.timestamp = 0
+        self.arrival = 0.0
         self._expected_reported = 0
         self._received_reported = 0
         self._last_report: tuple[int, float] | None = None
@@ -90,37 +93,45 @@ class Reception:
             confirmed it yet. When the next one does, ``restarts`` has grown, and the packet
             before has the extended number before.
         """
-        if sequence_number == self._expected:
+        if sequence_number == self.due:
             extended = self.highest = self.highest + 1
-            self._expected = (sequence_number + 1) & 0xFFFF
+            self.due = (sequence_number + 1) & 0xFFFF
         else:
             placed = self._place(sequence_number, timestamp, now)
             if placed is None:
                 return None
             extended = placed
         self.received += 1
-        transit = (now - self._arrival) * self.clock_rate
-        if timestamp != self._timestamp:
-            transit -= difference_32(timestamp, self._timestamp)
-            self._timestamp = timestamp
-            if not -MAX_STEP < transit / self.clock_rate < MAX_STEP:
-                transit = 0.0
-        self._arrival = now
+        transit = (now - self.arrival) * self.clock_rate
+        if timestamp != self.timestamp:
+            transit = self.advance(timestamp, transit)
+        self.arrival = now
         self.jitter_ticks += (abs(transit) - self.jitter_ticks) / 16
         return extended
+
+    def advance(self, timestamp: int, transit: float) -> float:
+        """A packet with another timestamp: how much longer it was on its way, in ticks.
+
+        Args:
+            timestamp: Its timestamp.
+            transit: Ticks since the packet before it.
+        """
+        transit -= difference_32(timestamp, self.timestamp)
+        self.timestamp = timestamp
+        return transit if -MAX_STEP < transit / self.clock_rate < MAX_STEP else 0.0
 
     def _place(self, sequence_number: int, timestamp: int, now: float) -> int | None:
         """The extended number of a packet that is not the next one; A.1."""
         if self._base is None:
             self._base = self.highest = sequence_number
-            self._expected = (sequence_number + 1) & 0xFFFF
-            self._timestamp, self._arrival = timestamp, now
+            self.due = (sequence_number + 1) & 0xFFFF
+            self.timestamp, self.arrival = timestamp, now
             return sequence_number
         extended = unwrap_16(sequence_number, self.highest)
         step = extended - self.highest
         if 0 < step < MAX_DROPOUT:
             self.highest = extended
-            self._expected = (sequence_number + 1) & 0xFFFF
+            self.due = (sequence_number + 1) & 0xFFFF
             return extended
         if -MAX_MISORDER <= step <= 0:
             self._base = min(self._base, extended)
@@ -132,8 +143,8 @@ class Reception:
         self.restart((sequence_number - 1) & 0xFFFF)
         self.received += 1  # the one before, which this one confirms
         self.highest += 1
-        self._expected = (sequence_number + 1) & 0xFFFF
-        self._timestamp, self._arrival = timestamp, now
+        self.due = (sequence_number + 1) & 0xFFFF
+        self.timestamp, self.arrival = timestamp, now
         return self.highest
 
     def restart(self, sequence_number: int) -> int:
@@ -141,7 +152,7 @@ class Reception:
         assert self._base is not None, "no restart before a start"
         self._expected_before = self.expected
         self._base = self.highest = ((self.highest >> 16) + 1 << 16) + sequence_number
-        self._expected = (sequence_number + 1) & 0xFFFF
+        self.due = (sequence_number + 1) & 0xFFFF
         self._candidate = -1
         self.restarts += 1
         return self.highest

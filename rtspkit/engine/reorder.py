@@ -11,6 +11,8 @@ Facts the code leans on
   given up. More than ``max_packets`` never wait.
 - Numbers given up are remembered as far back as a packet may come late at all, so that late and
   double are told apart exactly.
+- Most sources lose nothing, so the sets are made when they are needed: they are a third of the
+  memory of a stream.
 - When nothing but late packets comes for a second, the source has begun anew just behind.
 """
 
@@ -72,8 +74,8 @@ class Reorder:
         self.skipped = 0
         self._top = 0  # the highest number that waits, while any does
         self._first = 0  # numbers before this one were sent before we began
-        self._early: set[int] = set()  # those of them that came all the same
-        self._missing: set[int] = set()  # given up, and not come since
+        self._early: set[int] | None = None  # those of them that came all the same
+        self._missing: set[int] | None = None  # given up, and not come since
         self._prune_at = FEW_MISSING
         self._late_next: int | None = None  # ``next`` when the late run began
         self._late_run = 0
@@ -127,8 +129,7 @@ class Reorder:
         packets = self.flush()
         self.next = self._first = extended
         self._late_next = None
-        self._early.clear()
-        self._missing.clear()
+        self._early = self._missing = None
         return packets
 
     def stuck(self, now: float) -> bool:
@@ -152,10 +153,11 @@ class Reorder:
         if self._late_next != self.next:
             self._late_next, self._late_run, self._late_since = self.next, 0, now
         self._late_run += 1
-        if extended < self._first and extended not in self._early:
+        if extended < self._first and extended not in (self._early or ()):
+            self._early = self._early or set()
             self._early.add(extended)
             self.late += 1
-        elif extended in self._missing:
+        elif self._missing is not None and extended in self._missing:
             self._missing.discard(extended)
             self.late += 1
         else:
@@ -188,6 +190,7 @@ class Reorder:
         """Remember the numbers just before ``extended`` as missing, and forget very old ones."""
         self.skipped += missing
         horizon = extended - MAX_MISORDER
+        self._missing = self._missing or set()
         self._missing.update(range(max(extended - missing, horizon), extended))
         if len(self._missing) > self._prune_at:
             self._missing = {n for n in self._missing if n >= horizon}

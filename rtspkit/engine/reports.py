@@ -48,6 +48,17 @@ class Reports:
         sent: Compound packets made so far.
     """
 
+    __slots__ = (
+        "_data",
+        "_deadline",
+        "_ended",
+        "_random",
+        "_report_block",
+        "cname",
+        "sent",
+        "ssrc",
+    )
+
     def __init__(
         self,
         *,
@@ -79,9 +90,9 @@ class Reports:
         """When the next report is due, in monotonic seconds; None while none is."""
         return self._deadline
 
-    def handle_deadline(self, now: float) -> None:
-        """Make the report that is due."""
-        if self._deadline is None or now < self._deadline:
+    def handle_deadline(self, now: float, *, early: float = 0.0) -> None:
+        """Make the report that is due, or that will be in ``early`` seconds."""
+        if self._deadline is None or now + early < self._deadline:
             return
         self._deadline = now + self._interval()
         self._make(now)

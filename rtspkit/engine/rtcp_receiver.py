@@ -13,7 +13,6 @@ Rules
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from rtspkit.engine.events import SourceChanged
@@ -80,8 +79,21 @@ class RtcpReceiver:
         unknown_ssrc: Sender reports and farewells of other sources.
     """
 
+    __slots__ = (
+        "_early",
+        "_hint",
+        "_reception",
+        "_stream",
+        "_timeline",
+        "events",
+        "malformed",
+        "packets",
+        "sender_reports",
+        "unknown_ssrc",
+    )
+
     def __init__(self, stream: Stream, timeline: Timeline, hint: int | None) -> None:
-        self.events: deque[ReceiverEvent] = deque(maxlen=MAX_EVENTS)
+        self.events: list[ReceiverEvent] = []
         self.packets = 0
         self.malformed = 0
         self.sender_reports = 0
@@ -110,6 +122,11 @@ class RtcpReceiver:
             elif isinstance(packet, Goodbye):
                 self._receive_goodbye(packet, now)
 
+    def _tell(self, event: ReceiverEvent) -> None:
+        if len(self.events) >= MAX_EVENTS:
+            del self.events[0]
+        self.events.append(event)
+
     def _receive_sender_report(self, report: SenderReport, now: float) -> None:
         reception = self._reception
         if reception is None and self._hint in (None, report.ssrc):
@@ -121,11 +138,11 @@ class RtcpReceiver:
         self.sender_reports += 1
         reception.sender_report(report.ntp, now)
         used = self._timeline.sender_report(report.ntp, report.rtp_timestamp, now)
-        self.events.append(SenderReportReceived(self._stream, report, now, used))
+        self._tell(SenderReportReceived(self._stream, report, now, used))
 
     def _receive_goodbye(self, goodbye: Goodbye, now: float) -> None:
         ssrc = self._hint if self._reception is None else self._reception.ssrc
         if ssrc is None or ssrc not in goodbye.ssrcs:
             self.unknown_ssrc += 1
             return
-        self.events.append(ByeReceived(self._stream, ssrc, goodbye.reason, now))
+        self._tell(ByeReceived(self._stream, ssrc, goodbye.reason, now))

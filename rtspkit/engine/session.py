@@ -23,8 +23,8 @@ from rtspkit.engine.exchange import (
     Outbox,
     SessionGone,
 )
-from rtspkit.engine.garbage import GarbageWatch
 from rtspkit.engine.identity import learn_session
+from rtspkit.engine.inbox import Inbox
 from rtspkit.engine.keepalive import KeepAlive
 from rtspkit.engine.quirks import QuirkLog
 from rtspkit.engine.requested import ServerRequests
@@ -32,17 +32,15 @@ from rtspkit.engine.state import State, check_allowed, next_state
 from rtspkit.errors import (
     ConnectionLost,
     DeadlineExceeded,
-    RemoteProtocolError,
     RtspError,
     SessionNotFound,
 )
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Credentials
+from rtspkit.wire.frame_run import FrameRun
 from rtspkit.wire.header import parse_public
 from rtspkit.wire.message import (
     Headers,
-    InterleavedFrame,
-    MessageReader,
     Request,
     Response,
     Skipped,
@@ -74,6 +72,7 @@ class SessionMachine:
         keepalive: When we tell the server that we are here.
         quirks: What the server did wrong so far.
         counters: What went over the connection.
+        inbox: What comes in.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class SessionMachine:
         self.authenticator = Authenticator(credentials, token=token, limits=limits)
         self.quirks = QuirkLog()
         self.counters = ControlCounters()
-        self.reader = MessageReader(limits=limits)
+        self.inbox = Inbox(limits, self._receive_message)
         self.lost: RtspError | None = None
         self._common = (("User-Agent", user_agent), *headers)
         self._outbox = Outbox(limits.output)
@@ -107,7 +106,6 @@ class SessionMachine:
         self._exchanges = Exchanges()
         self._cseq = 0
         self._requested = ServerRequests(limits.server_requests)
-        self._garbage = GarbageWatch(limits.garbage_time)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -172,43 +170,31 @@ class SessionMachine:
 
     # -- the five verbs ---------------------------------------------------------------------
 
-    def receive_data(self, data: memoryview, now: float) -> list[InterleavedFrame]:
-        """Take what arrived; gives the interleaved frames in it, whose payloads are views of it.
+    def receive_data(self, data: memoryview, now: float, *, again: bool = False) -> list[FrameRun]:
+        """Take what arrived; gives the interleaved frames in it, whose packets are views of it.
 
         A peer that breaks the protocol past repair ends the connection: every open exchange
         fails, and ``lost`` has the error.
+
+        Args:
+            data: Read-only.
+            now: Monotonic seconds of its arrival.
+            again: Whether a frame that is not whole will be given again, with more behind it;
+                ``inbox.unread`` says how much of ``data`` that is.
         """
         if self.lost is not None:
             return []
-        self.reader.receive_data(data)
-        frames: list[InterleavedFrame] = []
-        error = self._read(frames, now) or self._garbage.look(self.reader.resynchronizing, now)
+        frames, error = self.inbox.receive_data(data, now, again=again)
         if error is not None:
             self._lose(error)
         return frames
-
-    def _read(self, frames: list[InterleavedFrame], now: float) -> RemoteProtocolError | None:
-        """Take all that the reader has; gives what ended it."""
-        try:
-            while events := self.reader.next_events():
-                for event in events:
-                    if isinstance(event, InterleavedFrame):
-                        frames.append(event)
-                    elif self.lost is None:
-                        self._receive_message(event, now)
-        except RemoteProtocolError as error:
-            return error
-        return None
 
     def receive_eof(self, now: float, cause: BaseException | None = None) -> None:
         """The connection has ended; ``cause`` is what the network said, if anything."""
         if self.lost is not None:
             return
-        try:
-            self.reader.receive_eof()
-        except RemoteProtocolError as error:
-            cause = cause or error
-        self._read([], now)  # the last that was complete
+        broken = self.inbox.receive_eof(now)
+        cause = cause or broken
         why = f" ({cause})" if cause else ""
         lost = ConnectionLost(f"the server closed the connection{why}", phase=self._exchanges.phase)
         lost.__cause__ = cause
@@ -225,7 +211,7 @@ class SessionMachine:
     @property
     def deadline(self) -> float | None:
         """When ``handle_deadline`` is to be called; None when nothing is waited for."""
-        times = (self._exchanges.deadline, self.keepalive.deadline, self._garbage.deadline)
+        times = (self._exchanges.deadline, self.keepalive.deadline, self.inbox.garbage.deadline)
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
@@ -234,10 +220,15 @@ class SessionMachine:
             error = DeadlineExceeded(exchange.method.lower(), exchange.timeout)
             self._fail(exchange, error, now)
         if self.lost is None:
-            out_of_step = self._garbage.look(self.reader.resynchronizing, now)
+            out_of_step = self.inbox.look(now)
             if out_of_step is not None:
                 self._lose(out_of_step)
         self._keep_alive(now)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a response is waited for."""
+        return self._exchanges.deadline is not None
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -269,12 +260,14 @@ class SessionMachine:
         if error.phase is None:
             error.phase = self._exchanges.phase
         self.lost = error
-        self._garbage.stop()
+        self.inbox.garbage.stop()
         self.keepalive.stop()
         for exchange in self._exchanges.take_all():
             self._events.append(Failed(exchange, error))
 
     def _receive_message(self, event: Request | Response | Skipped, now: float) -> None:
+        if self.lost is not None:
+            return
         if isinstance(event, Skipped):
             self.counters.skipped += event.size
             self.note("garbage", now, f"{event.size} bytes: {event.reason}")

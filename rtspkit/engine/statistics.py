@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SessionStats", "StreamStats"]
+__all__ = ["PoolStats", "SessionStats", "StreamStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class StreamStats:
         bytes: Bytes of all RTP packets of the locked source, headers included.
         expected: Packets that the source has sent, by its sequence numbers.
         lost: Packets of these that never came; a late one came.
+        kernel_dropped: Datagrams of these that did come, and found the kernel's queue full.
         skipped: Packets that were given up when ``packets`` went on without them.
         duplicates: Packets that came again.
         late: Packets that came when their place had been given up.
@@ -65,6 +66,7 @@ class StreamStats:
     bytes: int = 0
     expected: int = 0
     lost: int = 0
+    kernel_dropped: int = 0
     skipped: int = 0
     duplicates: int = 0
     late: int = 0
@@ -94,6 +96,31 @@ class StreamStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStats:
+    """The memory that one event loop receives into; all its sessions share it.
+
+    Attributes:
+        limit: Bytes that it may have.
+        allocated: Bytes that it has.
+        pinned: Bytes of slabs that are being filled, or that somebody holds a packet of.
+        pinned_slabs: How many slabs these are.
+        fresh: Slabs that were allocated.
+        reuses: Times that a slab was used again.
+        copies: Packets that were copied because memory was short.
+        drops: Packets that were dropped because there was none.
+    """
+
+    limit: int = 0
+    allocated: int = 0
+    pinned: int = 0
+    pinned_slabs: int = 0
+    fresh: int = 0
+    reuses: int = 0
+    copies: int = 0
+    drops: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStats:
     """What one session has received and done.
 
@@ -110,6 +137,17 @@ class SessionStats:
         foreign_datagrams: Datagrams that did not come from the peer.
         skipped_bytes: Bytes skipped on the control connection to find the next message.
         consumer_dropped: Packets that a full queue of an iterator dropped.
+        receiver: How datagrams come in: ``"recvmmsg"``, ``"recv_into"``, ``"datagram"``; over TCP
+            ``"stream"``.
+        wake_ups: Times that the event loop has looked at the sockets of the media.
+        system_calls: Reads of these sockets.
+        largest_batch: Datagrams that one read has brought at most.
+        joined: Datagrams that the kernel had joined to others.
+        copied: Packets copied on their way: put together from two places.
+        kernel_dropped: Datagrams that found the kernel's queue full.
+        receive_buffer: Bytes that the kernel keeps for each RTP port; Linux counts its own needs
+            in. 0 over TCP.
+        pool: The memory that the loop receives into, for all its sessions.
     """
 
     streams: tuple[StreamStats, ...] = ()
@@ -124,6 +162,20 @@ class SessionStats:
     foreign_datagrams: int = 0
     skipped_bytes: int = 0
     consumer_dropped: int = 0
+    receiver: str = ""
+    wake_ups: int = 0
+    system_calls: int = 0
+    largest_batch: int = 0
+    joined: int = 0
+    copied: int = 0
+    kernel_dropped: int = 0
+    receive_buffer: int = 0
+    pool: PoolStats = PoolStats()
+
+    @property
+    def zero_copy(self) -> float:
+        """The share of the packets that lie where the network wrote them, 0 to 1."""
+        return 1.0 - min(self.copied / self.packets, 1.0) if self.packets else 1.0
 
     @property
     def packets(self) -> int:

@@ -61,20 +61,22 @@ class Timeline:
         last: ``media_time`` of the last packet.
         wall_clock: The mapping that packets get; None before the first sender report.
         jumps: Times that the timestamps began anew by themselves, or by another PLAY.
+        unchanged: The timestamp whose time is ``last``; -1 when the next packet needs a look.
+        arrival: Of the last packet.
     """
 
     __slots__ = (
         "_anchor",
-        "_arrival",
         "_max_jump_ticks",
         "_report",
         "_start",
         "_ticks",
         "_timestamp",
-        "_unchanged",
+        "arrival",
         "clock_rate",
         "jumps",
         "last",
+        "unchanged",
         "wall_clock",
     )
 
@@ -87,15 +89,15 @@ class Timeline:
         self._anchor: float | None = None  # media_time where _ticks is 0
         self._ticks = 0  # of the last packet, from the anchor
         self._timestamp = 0  # of the last packet
-        self._unchanged = -1  # the timestamp whose media_time is ``last``; -1 forces a look
-        self._arrival = 0.0
+        self.unchanged = -1
+        self.arrival = 0.0
         self._start: Start | None = Start()
         self._report: tuple[int, int, float] | None = None  # waits for the first packet
 
     def start(self, start: Start) -> None:
         """PLAY: the next packet is placed by ``start``."""
         self._start = start
-        self._unchanged = -1
+        self.unchanged = -1
 
     def inform(
         self, *, rtptime: int | None, sequence_number: int | None, npt_start: float | None
@@ -110,17 +112,17 @@ class Timeline:
 
     def stamp(self, packet: RtpPacket) -> None:
         """Give one packet its time; its ``arrival`` must be set."""
-        if packet.timestamp != self._unchanged:
+        if packet.timestamp != self.unchanged:
             self._advance(packet)
         packet.media_time = self.last
         packet.wall_clock = self.wall_clock
-        self._arrival = packet.arrival
+        self.arrival = packet.arrival
 
     def anchor(self, timestamp: int, media_time: float) -> None:
         """Say which time belongs to ``timestamp``; what follows is counted from here."""
         self._anchor = self.last = media_time
         self._ticks = 0
-        self._timestamp = self._unchanged = timestamp
+        self._timestamp = self.unchanged = timestamp
 
     def media_time(self, timestamp: int) -> float:
         """The time of a timestamp within 2**31 ticks of the last packet's; changes nothing."""
@@ -131,7 +133,7 @@ class Timeline:
         """Another source, or a jump in sequence: go on from the last time."""
         if self._anchor is None or self._start is not None:
             return
-        expected = self.last + max(now - self._arrival, 0.0)
+        expected = self.last + max(now - self.arrival, 0.0)
         if abs(self.media_time(timestamp) - expected) > SAME_CLOCK:
             self.anchor(timestamp, expected)
 
@@ -147,7 +149,7 @@ class Timeline:
             self._report = ntp, rtp_timestamp, now
             return True
         media_time = self.media_time(rtp_timestamp)
-        if abs(media_time - self.last - max(now - self._arrival, 0.0)) > MAX_JUMP:
+        if abs(media_time - self.last - max(now - self.arrival, 0.0)) > MAX_JUMP:
             return False
         self.wall_clock = WallClock(media_time, ntp_to_unix(ntp), "sr")
         return True
@@ -158,7 +160,7 @@ class Timeline:
             return
         timestamp, step = packet.timestamp, difference_32(packet.timestamp, self._timestamp)
         if abs(step) > self._max_jump_ticks:
-            elapsed = max(packet.arrival - self._arrival, 0.0)
+            elapsed = max(packet.arrival - self.arrival, 0.0)
             if abs(step / self.clock_rate - elapsed) > MAX_JUMP:
                 self._mark(packet)
                 self.anchor(timestamp, self.last + elapsed)
@@ -166,7 +168,7 @@ class Timeline:
         assert self._anchor is not None
         self._ticks += step
         self._timestamp = timestamp
-        self._unchanged = timestamp if self._start is None else -1
+        self.unchanged = timestamp if self._start is None else -1
         self.last = self._anchor + self._ticks / self.clock_rate
 
     def _begin(self, packet: RtpPacket, start: Start) -> bool:
@@ -181,7 +183,7 @@ class Timeline:
         if again:
             self._mark(packet)
         if self._report is not None:
-            self._arrival = packet.arrival
+            self.arrival = packet.arrival
             ntp, rtp_timestamp, reported = self._report
             age = int((packet.arrival - reported) * self.clock_rate)
             off = difference_32(packet.timestamp, (rtp_timestamp + age) & 0xFFFFFFFF)

@@ -6,8 +6,9 @@ Out:    ``on_data(view, now)``: a read-only view that is never written to again
         ``on_lost(cause)``: once, when the connection has ended without ``close``
 
 Facts the code leans on
-- A slab is filled from front to back and then left to whoever holds a view of it: nothing that
-  was handed out is ever overwritten.
+- All circuits of a loop fill the same slab, one read behind the other: the loop asks for room and
+  tells what it wrote without anybody between. What a circuit was left with of its last read stands
+  right before the room when nobody else has read since; else it is copied there, one frame at most.
 - libuv reads on, up to 32 times, before it looks at any other socket or timer: a peer that floods
   us would stop the whole loop for seconds. With a slab full, it is other sockets' turn.
 - The socket is ours from its creation: on uvloop a cancelled connect may never deliver
@@ -26,11 +27,13 @@ from typing import cast
 from rtspkit.errors import ConnectError
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.net.resolver import resolve
+from rtspkit.net.slab import BYTES, Slab, SlabPool, pool_of
 
 __all__ = ["TcpCircuit", "numeric_host", "open_circuit"]
 
-SLAB_SIZE = 256 * 1024  # bytes; holds some 200 packets
-SLAB_LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
+LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
+OnData = Callable[[memoryview, float], int]
+
 LINGER = 0.1  # seconds that a full send buffer of the kernel may take to have room again
 
 
@@ -38,7 +41,8 @@ class TcpCircuit(asyncio.BufferedProtocol):
     """A connected TCP socket under the event loop.
 
     Args:
-        on_data: Takes what arrived, and the loop's time.
+        on_data: Takes what arrived, and the loop's time; says how much of its end it wants to be
+            given again, with more behind it: less than 65,540 bytes.
         on_lost: Told once that the peer has closed, with the error or None.
 
     Attributes:
@@ -46,12 +50,18 @@ class TcpCircuit(asyncio.BufferedProtocol):
         local_host: Ours, on this connection.
         bytes_received: Since it was opened.
         bytes_sent: Since it was opened.
+        pool: The memory that it reads into.
+        copies: Times that the beginning of a frame was copied to where its rest comes.
+        reads: Times that something has arrived.
+        scratch: Whether what ``on_data`` is given now is written over afterwards: the pool is at
+            its bound, and nothing of it may be kept.
     """
 
     def __init__(
         self,
-        on_data: Callable[[memoryview, float], None],
+        on_data: OnData,
         on_lost: Callable[[BaseException | None], None],
+        pool: SlabPool | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
@@ -59,8 +69,13 @@ class TcpCircuit(asyncio.BufferedProtocol):
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._closed = self._loop.create_future()
-        self._slab = memoryview(bytearray(0))
-        self._used = 0
+        self.pool = pool or pool_of(self._loop)
+        self._slab: Slab | None = None
+        self._begin = self._end = 0  # in the slab: what was read last, and is to be given again
+        self._rest: memoryview | bytes = b""  # the same; held, so that nobody writes over it
+        self._held = False  # nothing is to be read
+        self.copies = self.reads = 0
+        self.scratch = False
         self._told = False
         self._paused_since: float | None = None
         self._linger: asyncio.TimerHandle | None = None
@@ -78,20 +93,46 @@ class TcpCircuit(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=0)  # paused: the peer takes nothing
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """The rest of the slab, or a fresh slab when little is left."""
-        if len(self._slab) - self._used < SLAB_LEAST_ROOM:
-            self._slab = memoryview(bytearray(SLAB_SIZE))
-            self._used = 0
-        return self._slab[self._used :]
+        """Room in the slab of the loop, behind what is to be given again."""
+        slab = self.pool.current(BYTES, LEAST_ROOM)
+        if slab is None or len(self._rest):
+            if slab is None or slab is not self._slab or slab.used != self._end:
+                slab = self._move()
+        else:
+            self._begin = self._end = slab.used
+            self.scratch = False
+        self._slab = slab
+        return slab.writable[self._end :]
+
+    def _move(self) -> Slab:
+        """Put what is to be given again in front of the room for the next read."""
+        size = len(self._rest)
+        slab = self.pool.current(BYTES, size + LEAST_ROOM)
+        self.scratch = slab is None
+        if slab is None:
+            slab = self.pool.scratch(BYTES)
+        self._begin, self._end = slab.used, slab.used + size
+        slab.writable[self._begin : self._end] = self._rest
+        slab.used = self._end  # it is ours, also if nothing is read now
+        self.copies += size > 0
+        return slab
 
     def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` were written to where ``get_buffer`` pointed."""
-        begin, self._used = self._used, self._used + nbytes
+        slab = self._slab
+        assert slab is not None
+        assert slab.view is not None
+        self.reads += 1
         self.bytes_received += nbytes
-        view = self._slab[begin : self._used].toreadonly()
-        if self._used == len(self._slab):
+        slab.used = self._end = self._end + nbytes
+        view = slab.view[self._begin : self._end]
+        if self._end == slab.size_class.size:
             self._breathe()
-        self._on_data(view, self._now())
+        unread = self._on_data(view, self._now())
+        self._begin = self._end - unread
+        self._rest = view[len(view) - unread :] if unread else b""
+        if self.scratch:
+            self._rest = bytes(self._rest)
 
     def _breathe(self) -> None:
         """More may wait than fitted: the loop does something else before it reads again."""
@@ -101,9 +142,21 @@ class TcpCircuit(asyncio.BufferedProtocol):
             self._loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        if self.is_open:
+        if self.is_open and not self._held:
             assert self._transport is not None
             self._transport.resume_reading()
+
+    def hold(self, held: bool) -> None:
+        """Read nothing more, or read on: what the peer sends waits on its side meanwhile."""
+        if held == self._held:
+            return
+        self._held = held
+        if self.is_open:
+            assert self._transport is not None
+            if held:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The peer sends no more: that is the end of an RTSP connection."""
@@ -179,8 +232,9 @@ class TcpCircuit(asyncio.BufferedProtocol):
 async def open_circuit(
     host: str,
     port: int,
-    on_data: Callable[[memoryview, float], None],
+    on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
+    pool: SlabPool | None = None,
 ) -> TcpCircuit:
     """Connect to the first address that takes it, in order.
 
@@ -195,7 +249,7 @@ async def open_circuit(
             causes.append(error)
             continue
         try:
-            return await _wrap(sock, on_data, on_lost)
+            return await _wrap(sock, on_data, on_lost, pool)
         except OSError as error:  # the peer was gone before the loop had it
             causes.append(error)
     reasons = "; ".join(dict.fromkeys(_reason(cause) for cause in causes))
@@ -234,11 +288,12 @@ async def _connect(
 
 async def _wrap(
     sock: socket.socket,
-    on_data: Callable[[memoryview, float], None],
+    on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
+    pool: SlabPool | None,
 ) -> TcpCircuit:
     """Give the connected socket to the loop; it is closed whatever happens on the way."""
-    circuit = TcpCircuit(on_data, on_lost)
+    circuit = TcpCircuit(on_data, on_lost, pool)
     try:
         circuit.peer_host = numeric_host(sock.getpeername())
         circuit.local_host = numeric_host(sock.getsockname())

@@ -136,12 +136,13 @@ class AacDepacketizer(Depacketizer):
         if packet.marker:
             self._marker_seen, self._marker_missing = True, False
         units += self._end_fragments(packet, gap=gap)
+        payload = packet.payload
         try:
-            headers, start = parse_au_headers(packet.payload, self.layout)
+            headers, start = parse_au_headers(payload, self.layout)
         except MalformedPacket:
             self._drop(packet, malformed=True)
             return units
-        data = packet.payload[start:]
+        data = payload[start:]
         single = len(headers) == 1
         if single and self._skips(packet, len(data)):
             return units

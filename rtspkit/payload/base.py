@@ -1,7 +1,7 @@
 """What every payload format has in common: access units out of RTP payloads, and back.
 
 Layer:  payload (state of one stream; no clock and no I/O)
-In:     push(packet), in the order of sequence numbers
+In:     push(packet) or push_many(packets), in the order of sequence numbers
 Out:    AccessUnit; RTP packets from a packetizer
 Rules:  a payload that breaks its RFC costs its access unit, is counted, and the next start is
         taken up again; nothing is ever raised for what the network sent; a packet that comes
@@ -11,7 +11,7 @@ Rules:  a payload that breaks its RFC costs its access unit, is counted, and the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -123,6 +123,13 @@ class Depacketizer(ABC):
     @abstractmethod
     def push(self, packet: RtpPacket) -> list[AccessUnit]:
         """Take one packet; give the units it completes, mostly none or one."""
+
+    def push_many(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
+        """Take packets, in order; give the units they complete: the same as ``push`` of each."""
+        units: list[AccessUnit] = []
+        for packet in packets:
+            units += self.push(packet)
+        return units
 
     @abstractmethod
     def flush(self) -> list[AccessUnit]:

@@ -14,6 +14,7 @@ Where we leave the RFC
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import ClassVar, Literal
 
 from rtspkit.errors import RemoteProtocolError
@@ -66,10 +67,14 @@ class H264Depacketizer(NalUnitDepacketizer):
     encoding_name = "H264"
     READER = h264_parameters.READER
     HEADER_SIZE: ClassVar[int] = 1
+    FRAGMENT: ClassVar[Struct] = Struct("!H10xH")  # FU indicator and FU header
     _order_number: int | None = None  # DON of the last NAL unit that had one
 
     def _kind(self, head: bytes | memoryview) -> int:
         return KINDS[head[0]]
+
+    def _fragment_header(self, header: bytes, fu_header: int) -> tuple[int, ...]:
+        return ((header[0] & 0xE0 | FU_A) << 8 | fu_header,)
 
     def _reads_as_slice(self, head: bytes | memoryview) -> bool:
         return h264_parameters.reads_as_slice(head)
@@ -82,10 +87,12 @@ class H264Depacketizer(NalUnitDepacketizer):
         # |F|NRI|  Type   |S|E|R|  Type   |   FU indicator and FU header (§5.8)
         kind = payload[0] & 0x1F
         if kind == FU_A and len(payload) > 1:
-            unit = self._unit
-            if payload[1] == unit.fragment:  # plainly in the middle: nearly all packets of video
-                unit.buffer += payload[2:]
-                unit.check_size()
+            fu_header, middle = payload[1], self._unit.fragment
+            if fu_header == middle:
+                self._unit.add(payload[2:])
+            elif fu_header == middle | END and len(payload) > 2:
+                if self._unit.add(payload[2:]):
+                    self._close()
             else:
                 self._take_fragment(payload, 2)
         elif kind < STAP_A:

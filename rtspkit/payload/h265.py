@@ -16,6 +16,7 @@ Where we leave the RFC
 from __future__ import annotations
 
 from collections.abc import Mapping
+from struct import Struct
 from typing import ClassVar
 
 from rtspkit.options import Limits
@@ -63,6 +64,7 @@ class H265Depacketizer(NalUnitDepacketizer):
     encoding_name = "H265"
     READER = h265_parameters.READER
     HEADER_SIZE: ClassVar[int] = HEADER_SIZE
+    FRAGMENT: ClassVar[Struct] = Struct("!H10xHB")  # payload header and FU header
 
     def __init__(
         self,
@@ -85,22 +87,32 @@ class H265Depacketizer(NalUnitDepacketizer):
         kind = KINDS[head[0] >> 1]
         return kind & INVALID if head[0] & 1 or head[1] > 7 else kind
 
+    def _fragment_header(self, header: bytes, fu_header: int) -> tuple[int, ...]:
+        return (header[0] & 0x81 | FRAGMENTATION << 1) << 8 | header[1], fu_header
+
     def _restart_order(self) -> None:
         self._order_number = None
 
     def _take(self, payload: memoryview) -> None:
         kind = payload[0] >> 1  # the forbidden bit makes it 64 and more
-        if kind == FRAGMENTATION:
-            if len(payload) > 2 and payload[2] == self._unit.fragment:
-                self._unit.buffer += payload[3:]
-                self._unit.check_size()
+        if kind == FRAGMENTATION and len(payload) > 2:
+            fu_header, middle = payload[2], self._unit.fragment
+            if fu_header == middle:
+                self._unit.add(payload[3:])
+            elif fu_header == middle | END and len(payload) > 3:
+                if self._unit.add(payload[3:]):
+                    self._close()
             else:
                 self._take_fragment(payload)
         elif kind == AGGREGATION:
             self._take_aggregate(payload)
         elif kind == PACI:
             self._take_paci(payload)
-        elif len(payload) < HEADER_SIZE or (self._donl_size and len(payload) < 5):
+        elif (
+            kind == FRAGMENTATION
+            or len(payload) < HEADER_SIZE
+            or (self._donl_size and len(payload) < 5)
+        ):
             self._violate()
         elif not self._donl_size or kind > PACI:
             self._add(payload)
@@ -109,8 +121,6 @@ class H265Depacketizer(NalUnitDepacketizer):
 
     def _take_fragment(self, payload: memoryview) -> None:
         """The fragmentation unit (§4.4.3)."""
-        if len(payload) < 3:
-            return self._violate()
         fu_header, begin = payload[2], 3
         if fu_header & START and self._donl_size:
             if len(payload) < 5:

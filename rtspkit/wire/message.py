@@ -25,6 +25,7 @@ from enum import Enum
 
 from rtspkit.errors import LimitExceeded, RemoteProtocolError
 from rtspkit.options import Limits
+from rtspkit.wire.frame_run import FrameRun, read_frames
 from rtspkit.wire.head import Request, Response, serialize_request, serialize_response
 from rtspkit.wire.head_reader import HeadReader
 from rtspkit.wire.headers import Headers
@@ -51,6 +52,7 @@ __all__ = [
     "serialize_response",
 ]
 
+LARGEST_AGAIN = 16 * 1024  # bytes of a frame that may be given again; larger ones are collected
 JOIN = 64  # bytes: more than any question about a beginning needs
 _BLANKS = re.compile(rb"[\r\n]*")
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e\x80-\xff]*")
@@ -119,16 +121,51 @@ class MessageReader(Pieces):
                 and self._in_order
             ):
                 self._position = stop
+                self._blank = 0
                 return InterleavedFrame(channel, view[position + HEADER_SIZE : stop])
         return self._next()
+
+    def read_frames(self, view: memoryview, now: float) -> tuple[list[FrameRun], int]:
+        """Read the frames at the front of a piece, without taking the piece.
+
+        Args:
+            view: Read-only. What is not read of it is to be given to ``receive_data``, or to be
+                given again when ``is_beginning`` says that only the rest of a frame is missing.
+            now: When it arrived.
+
+        Returns:
+            The frames, and how far the piece was read; nothing while something is half read.
+        """
+        idle = self._in_order and self._position == self._end and not self._waiting
+        if not idle or not self.channels or self._ready or self._error is not None:
+            return [], 0
+        runs, position = read_frames(view, self.channels, now)
+        if position:
+            self._blank = 0
+        return runs, position
+
+    def is_beginning(self, rest: memoryview) -> bool:
+        """Whether ``rest``, which ``read_frames`` has left, is a frame that is not whole yet."""
+        if not self._in_order or rest[0] != DOLLAR:
+            return False
+        if len(rest) < HEADER_SIZE:
+            return len(rest) < 2 or rest[1] in self.channels
+        _, channel, length = unpack_header(rest)
+        return channel in self.channels and len(rest) < HEADER_SIZE + length <= LARGEST_AGAIN
 
     def next_events(self) -> list[Event]:
         """All that is complete. An error comes with the call after the one that ends before it."""
         events: list[Event] = []
         append = events.append
         while True:
-            if self._in_order:
-                self._frames(append)
+            if self._in_order and self.channels and self._position < self._end:
+                piece = self._view[self._position : self._end]
+                runs, size = read_frames(piece, self.channels, 0.0)
+                self._position += size
+                self._blank = 0 if size else self._blank
+                for run in runs:
+                    places = zip(run.datagrams.starts, run.datagrams.lengths, strict=True)
+                    events += [InterleavedFrame(run.channel, piece[a : a + n]) for a, n in places]
             try:
                 event = self._next()
             except RemoteProtocolError:
@@ -138,25 +175,6 @@ class MessageReader(Pieces):
             if event is None:
                 return events
             append(event)
-
-    def _frames(self, append: Callable[[Event], None]) -> None:
-        """The frames that lie whole in the piece in hand, up to the first that needs thought."""
-        view, position, end, channels = self._view, self._position, self._end, self.channels
-        last = end - HEADER_SIZE
-        while position <= last:
-            dollar, channel, length = unpack_header(view, position)
-            start = position + HEADER_SIZE
-            stop = start + length
-            if (
-                dollar != DOLLAR
-                or channel not in channels
-                or stop > end
-                or (stop < end and view[stop] != DOLLAR)
-            ):
-                break
-            append(InterleavedFrame(channel, view[start:stop]))
-            position = stop
-        self._position = position
 
     def receive_eof(self) -> None:
         """The peer will send no more; what was complete is still given by ``next_event``.

@@ -23,12 +23,20 @@ from rtspkit.errors import LocalProtocolError, MalformedPacket
 if TYPE_CHECKING:
     from rtspkit.wire.stream import Stream
 
-__all__ = ["HeaderExtension", "RtpPacket", "WallClock", "parse_rtp", "serialize_rtp"]
+__all__ = [
+    "HeaderExtension",
+    "RtpPacket",
+    "WallClock",
+    "parse_rtp",
+    "parse_rtp_at",
+    "serialize_rtp",
+]
 
 HEADER_SIZE = 12  # §5.1, without CSRCs
 VERSION_2 = 0x80
 _HEADER = Struct("!BBHII")
-_unpack_header = _HEADER.unpack_from
+_SSRC = Struct("!I")
+unpack_header = Struct("!HHQ").unpack_from  # the timestamp and the SSRC as one number
 _EXTENSION = Struct("!HH")
 
 ONE_BYTE_PROFILE = 0xBEDE  # RFC 8285 §4.2
@@ -109,89 +117,89 @@ class RtpPacket:
     Attributes:
         sequence_number: 16 bits, as sent.
         timestamp: 32 bits, as sent, in ticks of ``stream.clock_rate``.
-        ssrc: 32 bits.
-        payload: Read-only view, extension and padding removed; keeps its memory alive.
         stream: The stream it belongs to; None outside of a session.
-        arrival: When it was received, in monotonic seconds.
+        arrival: When it was received, in monotonic seconds: by the kernel, where it tells.
         media_time: Seconds on the session's timeline, continuous across wraps.
         lost: Packets missing just before this one.
         discontinuity: Whether the stream began anew here: another source, a jump.
+        wall_clock: How ``media_time`` maps to the wall clock; None while nobody has told.
+        memory: Read-only view of the memory that the packet lies in, which it keeps alive; shared
+            with other packets, so never to be released.
+        start: Where in ``memory`` its header begins.
+        size: Its bytes, header and padding included.
     """
 
     __slots__ = (
-        "_data",
-        "_start",
-        "_stop",
         "arrival",
         "discontinuity",
         "lost",
         "media_time",
-        "payload",
+        "memory",
         "sequence_number",
-        "ssrc",
+        "size",
+        "start",
         "stream",
         "timestamp",
         "wall_clock",
     )
 
-    def __init__(
-        self,
-        data: memoryview,
-        sequence_number: int,
-        timestamp: int,
-        ssrc: int,
-        start: int,
-        stop: int,
-    ) -> None:
-        self._data = data
-        self.sequence_number = sequence_number
-        self.timestamp = timestamp
-        self.ssrc = ssrc
-        self._start = start
-        self._stop = stop
-        self.payload = data[start:stop]
-        self.stream: Stream | None = None
-        self.arrival = 0.0
-        self.media_time = 0.0
-        self.wall_clock: WallClock | None = None
-        self.lost = 0
-        self.discontinuity = False
+    # There is no __init__: who makes a packet fills every slot, which costs a third of the call.
+    memory: memoryview
+    start: int
+    size: int
+    sequence_number: int
+    timestamp: int
+    stream: Stream | None
+    arrival: float
+    media_time: float
+    wall_clock: WallClock | None
+    lost: int
+    discontinuity: bool
+
+    @property
+    def payload(self) -> memoryview:
+        """Read-only view, header, extension and padding left out; keeps its memory alive."""
+        start = self.start
+        return self.memory[start + HEADER_SIZE : start + self.size]
+
+    @property
+    def ssrc(self) -> int:
+        """The source, 32 bits."""
+        ssrc: int = _SSRC.unpack_from(self.memory, self.start + 8)[0]
+        return ssrc
 
     @property
     def marker(self) -> bool:
         """The marker bit: for video, mostly the last packet of a picture."""
-        return self._data[1] > 0x7F
+        return self.memory[self.start + 1] > 0x7F
 
     @property
     def payload_type(self) -> int:
         """The payload type, 0 to 127."""
-        return self._data[1] & 0x7F
+        return self.memory[self.start + 1] & 0x7F
 
     @property
     def padding_size(self) -> int:
         """Bytes of padding that followed the payload, its count included."""
-        return len(self._data) - self._stop
-
-    @property
-    def memory(self) -> bytes | bytearray:
-        """What this packet keeps alive: the slab that it lies in, or its own bytes."""
-        memory: bytes | bytearray = self._data.obj  # type: ignore[assignment]
-        return memory
+        return 0
 
     @property
     def csrcs(self) -> tuple[int, ...]:
         """The contributing sources, 0 to 15 of them."""
-        count = self._data[0] & 0x0F
-        return Struct(f"!{count}I").unpack_from(self._data, HEADER_SIZE) if count else ()
+        count = self.memory[self.start] & 0x0F
+        if not count:
+            return ()
+        return Struct(f"!{count}I").unpack_from(self.memory, self.start + HEADER_SIZE)
 
     @property
     def extension(self) -> HeaderExtension | None:
         """The header extension, or None."""
-        if not self._data[0] & 0x10:
+        memory, start = self.memory, self.start
+        if not memory[start] & 0x10:
             return None
-        begin = HEADER_SIZE + 4 * (self._data[0] & 0x0F)
-        (profile, _) = _EXTENSION.unpack_from(self._data, begin)
-        return HeaderExtension(profile, self._data[begin + 4 : self._start])
+        begin = start + HEADER_SIZE + 4 * (memory[start] & 0x0F)
+        profile, words = _EXTENSION.unpack_from(memory, begin)
+        return HeaderExtension(profile, memory[begin + 4 : begin + 4 + 4 * words])
 
     @property
     def wall_time(self) -> float | None:
@@ -205,13 +213,21 @@ class RtpPacket:
         clock = self.wall_clock
         return None if clock is None else clock.source
 
+    def moved(self, memory: memoryview, start: int) -> RtpPacket:
+        """The same packet, its bytes elsewhere: whoever calls this has copied them there."""
+        packet = type(self)()
+        for name in RtpPacket.__slots__:
+            setattr(packet, name, getattr(self, name))
+        packet.memory, packet.start = memory, start
+        return packet
+
     def __bytes__(self) -> bytes:
         """The whole packet, as it came."""
-        return bytes(self._data)
+        return bytes(self.memory[self.start : self.start + self.size])
 
     def __len__(self) -> int:
         """Size of the whole packet in bytes."""
-        return len(self._data)
+        return self.size
 
     def __repr__(self) -> str:
         return (
@@ -219,6 +235,24 @@ class RtpPacket:
             f"timestamp={self.timestamp}, ssrc={self.ssrc:#010x}, marker={self.marker}, "
             f"payload={len(self.payload)} bytes)"
         )
+
+
+class UnusualPacket(RtpPacket):
+    """A packet with CSRCs, an extension or padding; whoever holds one calls it an ``RtpPacket``."""
+
+    __slots__ = ()
+
+    @property
+    def payload(self) -> memoryview:
+        """As of any packet."""
+        begin, end = _payload_bounds(self.memory, self.start, self.start + self.size)
+        return self.memory[begin:end]
+
+    @property
+    def padding_size(self) -> int:
+        """Bytes of padding that followed the payload, its count included."""
+        end = self.start + self.size
+        return end - _payload_bounds(self.memory, self.start, end)[1]
 
 
 def parse_rtp(datagram: memoryview | bytes | bytearray) -> RtpPacket:
@@ -241,7 +275,11 @@ def parse_rtp(datagram: memoryview | bytes | bytearray) -> RtpPacket:
     data = datagram if type(datagram) is memoryview else memoryview(datagram)
     if not data.readonly:
         data = data.toreadonly()
-    size = len(data)
+    return parse_rtp_at(data, 0, len(data))
+
+
+def parse_rtp_at(memory: memoryview, start: int, size: int) -> RtpPacket:
+    """``parse_rtp`` of the ``size`` bytes at ``start`` of a read-only view of bytes."""
     if size < HEADER_SIZE:
         raise MalformedPacket(f"an RTP packet has at least {HEADER_SIZE} bytes, this has {size}")
     #  0                   1                   2                   3
@@ -250,31 +288,45 @@ def parse_rtp(datagram: memoryview | bytes | bytearray) -> RtpPacket:
     # |V=2|P|X|  CC   |M|     PT      |       sequence number         |
     # |                           timestamp                           |
     # |           synchronization source (SSRC) identifier            |
-    first, _, sequence_number, timestamp, ssrc = _unpack_header(data)
-    if first == VERSION_2:
-        return RtpPacket(data, sequence_number, timestamp, ssrc, HEADER_SIZE, size)
-    if first >> 6 != 2:
-        raise MalformedPacket(f"RTP version {first >> 6} instead of 2")
-    start, stop = _payload_bounds(data, first)
-    return RtpPacket(data, sequence_number, timestamp, ssrc, start, stop)
+    beginning, number, rest = unpack_header(memory, start)
+    first = beginning >> 8
+    packet = RtpPacket()
+    if first != VERSION_2:
+        if first >> 6 != 2:
+            raise MalformedPacket(f"RTP version {first >> 6} instead of 2")
+        _payload_bounds(memory, start, start + size)
+        packet = UnusualPacket()
+    packet.memory = memory
+    packet.start = start
+    packet.size = size
+    packet.sequence_number = number
+    packet.timestamp = rest >> 32
+    packet.stream = None
+    packet.arrival = packet.media_time = 0.0
+    packet.wall_clock = None
+    packet.lost = 0
+    packet.discontinuity = False
+    return packet
 
 
-def _payload_bounds(data: memoryview, first: int) -> tuple[int, int]:
-    """Where the payload starts and stops in a packet with CSRCs, extension or padding."""
-    size = len(data)
-    start = HEADER_SIZE + 4 * (first & 0x0F)
+def _payload_bounds(memory: memoryview, begin: int, end: int) -> tuple[int, int]:
+    """Where the payload of the packet from ``begin`` to ``end`` starts and stops."""
+    first = memory[begin]
+    start = begin + HEADER_SIZE + 4 * (first & 0x0F)
     if first & 0x10:
-        if start + 4 > size:
+        if start + 4 > end:
             raise MalformedPacket("the header extension begins past the end of the packet")
-        start += 4 + 4 * _EXTENSION.unpack_from(data, start)[1]
-    if start > size:
-        raise MalformedPacket(f"the header says {start} bytes, the packet has {size}")
+        start += 4 + 4 * _EXTENSION.unpack_from(memory, start)[1]
+    if start > end:
+        raise MalformedPacket(
+            f"the header says {start - begin} bytes, the packet has {end - begin}"
+        )
     if not first & 0x20:
-        return start, size
-    padding = data[size - 1] if size > start else 0
-    if padding == 0 or start + padding > size:
-        raise MalformedPacket(f"{padding} bytes of padding after {size - start} of payload")
-    return start, size - padding
+        return start, end
+    padding = memory[end - 1] if end > start else 0
+    if padding == 0 or start + padding > end:
+        raise MalformedPacket(f"{padding} bytes of padding after {end - start} of payload")
+    return start, end - padding
 
 
 def serialize_rtp(

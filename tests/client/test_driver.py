@@ -50,8 +50,9 @@ async def test_a_defect_ends_the_session_and_reaches_the_loops_handler(
 ):
     failures: list[dict[str, object]] = []
     expect_failures(failures)
+    options = {"transport": transport, "timeouts": Timeouts(teardown=0.1)}
     async with Camera(report_interval=0.05) as camera:
-        async with rtspkit.connect(camera.url, transport=transport) as session:
+        async with rtspkit.connect(camera.url, **options) as session:
             iterator = session.packets()
             await anext(iterator)
             playback = session._driver.playback
@@ -245,10 +246,11 @@ async def test_hanging_up_with_a_session_sends_teardown_once():
 @pytest.mark.parametrize("quirk", ["get-parameter-silent", "get-parameter-501", "no-public"])
 async def test_a_session_is_kept_alive_in_spite_of(quirk):
     timeouts = Timeouts(response=2)
-    async with Camera(session_timeout=6.0, tracks=("PCMU",), quirks={quirk}) as camera:
+    options = {"session_timeout": 6.0, "tracks": ("PCMU",), "speed": 0.2}
+    async with Camera(quirks={quirk}, **options) as camera:
         async with rtspkit.connect(camera.url, transport="tcp", timeouts=timeouts) as session:
             async for packet in session.packets():
-                if packet.media_time > 25:
+                if packet.media_time > 5:  # 25 seconds have passed
                     break
             assert session.session_timeout == 6
             assert session.stats().keepalives >= 7
@@ -258,10 +260,10 @@ async def test_a_session_is_kept_alive_in_spite_of(quirk):
 @virtual_clock
 async def test_reports_are_sent_over_both_transports():
     for transport in ("udp", "tcp"):
-        async with Camera() as camera:
+        async with Camera(speed=0.2) as camera:
             async with rtspkit.connect(camera.url, transport=transport) as session:
                 async for packet in session.packets("video"):
-                    if packet.media_time > 12:
+                    if packet.media_time > 2.4:  # 12 seconds have passed
                         break
             await camera.wait_until(lambda: not camera.sessions)
         reports = [one for one in camera.rtcp_received if one.track == 0]

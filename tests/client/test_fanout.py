@@ -4,8 +4,9 @@ import pytest
 
 from rtspkit.client.fanout import Fanout
 from rtspkit.client.iterators import PacketIterator
-from rtspkit.engine.events import Event, SessionEnded, StreamEnded
+from rtspkit.engine.events import Event, PacketsDropped, SessionEnded, StreamEnded
 from rtspkit.errors import ConnectionLost
+from rtspkit.net.slab import DATAGRAMS, SlabPool
 from rtspkit.options import Limits
 from rtspkit.wire.rtp import RtpPacket, parse_rtp
 from rtspkit.wire.stream import Stream
@@ -187,3 +188,202 @@ def test_an_iterator_that_went_takes_only_its_own_streams_out_of_what_waits():
     assert audio._queue.pop().sequence_number == 1
     del audio
     assert waiting(attached(fanout)) == [2, 11]
+
+
+# -- back-pressure ------------------------------------------------------------------------------
+
+
+def blocking(told: list[bool], packets: int = 4) -> Fanout:
+    return Fanout(Limits(queue_packets=packets), "block", told.append)
+
+
+def test_a_full_queue_holds_the_source_until_it_is_half_empty():
+    told: list[bool] = []
+    fanout = blocking(told)
+    iterator = attached(fanout)
+    fanout.put_packets(packets(*range(6)))
+    assert told == [True]
+    iterator._queue.take(3)
+    assert told == [True]
+    iterator._queue.take(1)
+    assert told == [True, False]
+    assert fanout.dropped == 0
+
+
+def test_the_source_is_held_for_as_long_as_anybody_needs_it():
+    told: list[bool] = []
+    fanout = blocking(told)
+    one, other = attached(fanout), attached(fanout)
+    fanout.put_packets(packets(*range(6)))
+    one._queue.take_all()
+    assert told == [True]
+    other._queue.take_all()
+    assert told == [True, False]
+
+
+def test_one_that_is_gone_does_not_hold_it():
+    told: list[bool] = []
+    fanout = blocking(told)
+    one, other = attached(fanout), attached(fanout)
+    fanout.put_packets(packets(*range(6)))
+    other._queue.take_all()
+    del one
+    assert told == [True, False]
+
+
+def test_an_iterator_may_have_a_policy_of_its_own():
+    told: list[bool] = []
+    fanout = blocking(told)
+    source = fanout.new_source(None, policy="latest")
+    iterator = PacketIterator(source)
+    fanout.attach(iterator, source)
+    fanout.put_packets(packets(*range(6)))
+    assert told == []
+    assert waiting(iterator) == [5]
+
+
+def test_what_waits_for_the_first_iterator_holds_the_source_too():
+    told: list[bool] = []
+    fanout = blocking(told)
+    fanout.put_packets(packets(*range(6)))
+    assert told == [True]
+
+
+def test_and_lets_it_go_on_when_that_iterator_has_caught_up():
+    told: list[bool] = []
+    fanout = blocking(told)
+    fanout.put_packets(packets(*range(6)))
+    iterator = attached(fanout)
+    assert told == [True]  # it is the iterator's queue that is full now
+    assert waiting(iterator) == list(range(6))
+    assert told == [True, False]
+    assert fanout.dropped == 0
+
+
+def test_the_first_iterator_with_room_enough_lets_it_go_on_at_once():
+    """What waited holds nobody up any more: it is the iterator's policy that counts."""
+    told: list[bool] = []
+    fanout = blocking(told)
+    fanout.put_packets(packets(*range(6)))
+    source = fanout.new_source(None, policy="drop_oldest")
+    iterator = PacketIterator(source)
+    fanout.attach(iterator, source)
+    assert told == [True, False]
+    assert waiting(iterator) == [2, 3, 4, 5]
+
+
+def test_a_second_iterator_over_what_waited_holds_it_as_well():
+    told: list[bool] = []
+    fanout = blocking(told)
+    fanout.put_packets(packets(*range(6)))
+    one, other = attached(fanout), attached(fanout)
+    assert waiting(one) == list(range(6))
+    assert told[-1] is True
+    assert waiting(other) == list(range(6))
+    assert told[-1] is False
+    fanout.put_packets(packets(6))
+    assert (waiting(one), waiting(other)) == ([6], [6])
+
+
+def test_the_end_holds_nothing():
+    told: list[bool] = []
+    fanout = blocking(told)
+    iterator = attached(fanout)
+    fanout.put_packets(packets(*range(6)))
+    fanout.end(None, 5.0)
+    assert told == [True, False]
+    assert waiting(iterator) == list(range(6))
+
+
+def test_what_waits_for_the_first_iterator_takes_no_more_memory_than_it_must():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.pool = pool = SlabPool(128 * DATAGRAMS.size)
+    for number in range(200):  # each in a slab of its own
+        slab = pool.current(DATAGRAMS, DATAGRAMS.size)
+        assert slab is not None
+        (one,) = packets(number)
+        slab.writable[:12] = bytes(one)
+        slab.used = DATAGRAMS.size
+        fanout.put_packets([one.moved(slab.view, 0)])
+        del slab
+    assert pool.copies > 60
+    assert pool.stats().pinned < 128 * DATAGRAMS.size
+    assert waiting(attached(fanout)) == list(range(200))
+
+
+# -- drops --------------------------------------------------------------------------------------
+
+
+def told_drops(fanout: Fanout) -> list[tuple[float, int]]:
+    return [(e.at, e.count) for e in fanout._history if isinstance(e, PacketsDropped)]
+
+
+def at(now: float, *numbers: int) -> list[RtpPacket]:
+    made = packets(*numbers)
+    for one in made:
+        one.arrival = now
+    return made
+
+
+def test_drops_are_told_at_once_then_at_most_once_a_second():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(at(1.0, 0, 1))
+    assert told_drops(fanout) == []
+    fanout.put_packets(at(1.1, 2, 3, 4))
+    assert told_drops(fanout) == [(1.1, 3)]
+    for now in (1.2, 1.6, 2.0):
+        fanout.put_packets(at(now, 5))
+    assert told_drops(fanout) == [(1.1, 3)]
+    fanout.put_packets(at(2.1, 6))
+    assert told_drops(fanout) == [(1.1, 3), (2.1, 4)]
+    assert iterator.dropped == fanout.dropped == 7
+
+
+def test_what_was_dropped_within_the_second_is_told_when_it_is_over():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(at(1.0, 0, 1, 2))
+    fanout.put_packets(at(1.5, 3))
+    iterator._queue.take_all()
+    fanout.put_packets(at(9.0, 4))
+    assert told_drops(fanout) == [(1.0, 1), (9.0, 1)]
+
+
+def test_the_last_drops_are_told_at_the_end_however_soon_it_comes():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(at(1.0, 0, 1, 2))
+    fanout.put_packets(at(1.5, 3, 4))
+    fanout.end(None, 1.6)
+    assert told_drops(fanout) == [(1.0, 1), (1.6, 2)]
+    assert isinstance(fanout._history[-1], SessionEnded)
+    assert iterator.dropped == fanout.dropped == 3
+
+
+def test_so_are_those_of_an_iterator_that_is_gone():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(at(1.0, 0, 1, 2))
+    fanout.put_packets(at(1.5, 3, 4))
+    del iterator
+    fanout.end(ConnectionLost("gone"), 1.6)
+    assert told_drops(fanout) == [(1.0, 1), (1.6, 2)]
+
+
+def test_an_end_without_drops_tells_of_none():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    fanout.put_packets(at(1.0, 0, 1, 2))
+    fanout.end(None, 1.6)
+    assert told_drops(fanout) == [(1.0, 1)]
+    assert iterator.dropped == 1
+
+
+def test_nothing_is_told_while_nothing_is_dropped():
+    fanout = Fanout(Limits(queue_packets=2), "drop_oldest")
+    iterator = attached(fanout)
+    for number in range(20):
+        fanout.put_packets(at(float(number), number))
+        iterator._queue.take_all()
+    assert told_drops(fanout) == []

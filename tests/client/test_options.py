@@ -7,7 +7,8 @@ import pytest
 import rtspkit
 from rtspkit import LocalProtocolError
 from rtspkit.client.connector import connect
-from rtspkit.client.options import build_options, transport_kinds
+from rtspkit.client.options import build_options, check_backpressure, transport_kinds
+from rtspkit.net import udp_port
 
 
 def build(url: str = "rtsp://camera/x", **options: object):
@@ -43,6 +44,11 @@ def test_a_transport_that_is_not_known_is_refused_by_name(transport):
     ("options", "words"),
     [
         ({"backpressure": "panic"}, "backpressure is one of drop_oldest"),
+        ({"receiver": "magic"}, "receiver is one of 'auto', 'recvmmsg'"),
+        ({"receiver": ""}, "receiver is one of"),
+        ({"coalesce": -0.001}, "coalesce is 0 to 0.005 seconds"),
+        ({"coalesce": 0.0051}, "coalesce is 0 to 0.005 seconds"),
+        ({"coalesce": math.nan}, "coalesce is 0 to 0.005 seconds"),
         ({"reorder": -1}, "reorder is 0 to 10 seconds"),
         ({"reorder": math.nan}, "reorder is 0 to 10 seconds"),
         ({"client_ports": (0, 5)}, "client_ports"),
@@ -62,6 +68,41 @@ def test_what_cannot_be_used_is_refused_at_once(options, words):
     with pytest.raises(LocalProtocolError) as caught:
         rtspkit.connect(rest.pop("url"), **rest)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"receiver": "auto"},
+        {"receiver": "recv_into"},
+        {"receiver": "datagram"},
+        {"coalesce": 0},
+        {"coalesce": 0.005},
+        {"backpressure": "block"},
+        {"backpressure": "latest"},
+    ],
+)
+def test_what_can_be_used_is_taken(options):
+    ((name, value),) = options.items()
+    assert getattr(build(**options), name) == value
+
+
+def test_without_a_wish_it_is_the_best_way_in_and_nothing_waits():
+    options = build()
+    assert (options.receiver, options.coalesce, options.backpressure) == ("auto", 0, "drop_oldest")
+
+
+def test_a_system_without_recvmmsg_says_so(monkeypatch):
+    monkeypatch.setattr(udp_port, "recvmmsg_works", lambda: False)
+    with pytest.raises(LocalProtocolError, match="this system has no recvmmsg"):
+        build(receiver="recvmmsg")
+    assert build(receiver="auto").receiver == "auto"
+
+
+@pytest.mark.parametrize("policy", ["panic", "", "Block"])
+def test_what_is_no_policy_is_refused(policy):
+    with pytest.raises(LocalProtocolError, match="drop_oldest, drop_newest, latest, block"):
+        check_backpressure(policy)
 
 
 def test_unknown_options_are_a_type_error():

@@ -7,6 +7,8 @@ import pytest
 
 from rtspkit.client.ports import NO_PORTS, MediaPorts
 from rtspkit.errors import LocalProtocolError, RemoteProtocolError
+from rtspkit.net.udp import receiving
+from rtspkit.wire.datagrams import Datagrams
 from rtspkit.wire.stream import Stream
 
 HOST = "127.0.0.1"
@@ -17,18 +19,25 @@ AUDIO = Stream(1, "audio", "PCMU", 0, 8000)
 class Collector:
     """What came, by stream."""
 
-    def __init__(self, client_ports: tuple[int, int] | None = None) -> None:
+    def __init__(self, client_ports: tuple[int, int] | None = None, receiver: str = "auto") -> None:
         self.datagrams: list[tuple[str, int, bytes]] = []
         self.arrived = asyncio.Event()
         self.ports = MediaPorts(
-            lambda index, views, now: self.take("rtp", index, views),
-            lambda index, views, now: self.take("rtcp", index, views),
+            lambda index, datagrams: self.take("rtp", index, datagrams),
+            lambda index, datagrams: self.take("rtcp", index, datagrams),
+            receiving(receiver),
             client_ports,
         )
 
-    def take(self, kind: str, index: int, views: list[memoryview]) -> None:
-        self.datagrams += [(kind, index, bytes(view)) for view in views]
+    def take(self, kind: str, index: int, datagrams: Datagrams) -> None:
+        self.datagrams += [(kind, index, bytes(view)) for view in datagrams]
         self.arrived.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.datagrams) < count:
+                self.arrived.clear()
+                await self.arrived.wait()
 
 
 @pytest.fixture
@@ -47,10 +56,7 @@ async def test_datagrams_are_told_apart_by_stream_and_port(server):
         collector.ports.lock(stream, HOST, None)
         server.sendto(b"1", (HOST, rtp))
         server.sendto(b"2", (HOST, rtcp))
-    async with asyncio.timeout(5):
-        while len(collector.datagrams) < 4:
-            collector.arrived.clear()
-            await collector.arrived.wait()
+    await collector.until(4)
     assert set(collector.datagrams) == {
         (kind, index, data) for index in (0, 1) for kind, data in (("rtp", b"1"), ("rtcp", b"2"))
     }
@@ -109,3 +115,42 @@ async def test_a_server_whose_ports_cannot_be_reached_is_an_error():
     with pytest.raises(RemoteProtocolError, match="out of reach"):
         collector.ports.lock(VIDEO, "192.0.2.1", (5000, 5001))
     collector.ports.close()
+
+
+@pytest.mark.parametrize("receiver", ["auto", "recv_into"])
+async def test_while_they_are_held_rtp_waits_in_the_kernel_and_rtcp_is_read(server, receiver):
+    collector = Collector(receiver=receiver)
+    rtp, rtcp = collector.ports.open_pair(VIDEO, HOST)
+    collector.ports.lock(VIDEO, HOST, None)
+    collector.ports.hold(True)
+    for number in range(3):
+        server.sendto(b"%d" % number, (HOST, rtp))
+    server.sendto(b"report", (HOST, rtcp))
+    await collector.until(1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert collector.datagrams == [("rtcp", 0, b"report")]
+    collector.ports.hold(False)
+    await collector.until(4)
+    assert collector.datagrams[1:] == [("rtp", 0, b"%d" % number) for number in range(3)]
+    collector.ports.close()
+    collector.ports.hold(True)
+    collector.ports.hold(False)
+
+
+@pytest.mark.parametrize("receiver", ["recv_into", "datagram"])
+async def test_they_tell_how_they_read(server, receiver):
+    collector = Collector(receiver=receiver)
+    rtp, _ = collector.ports.open_pair(VIDEO, HOST)
+    collector.ports.lock(VIDEO, HOST, None)
+    server.sendto(b"1", (HOST, rtp))
+    await collector.until(1)
+    before = collector.ports.measure(None)
+    pool = collector.ports.pool.stats()
+    collector.ports.close()
+    assert (before.receiver, before.largest_batch) == (receiver, 1)
+    assert before.wake_ups == 1
+    assert before.kernel_dropped_by_stream == {0: 0}
+    assert before.pool == pool
+    after = collector.ports.measure(None)
+    assert (after.wake_ups, after.largest_batch) == (before.wake_ups, 1)

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from rtspkit.client.queue import BoundedQueue
 from rtspkit.errors import ConnectionLost
 
-
-def itself(item: bytes) -> bytes:
-    return item
+POLICIES = ["drop_oldest", "drop_newest", "latest", "block"]
 
 
 def test_items_come_out_in_the_order_they_came_in():
@@ -25,82 +23,296 @@ def test_items_come_out_in_the_order_they_came_in():
 
 @pytest.mark.parametrize(
     ("policy", "kept"),
-    [("drop_oldest", [7, 8, 9]), ("drop_newest", [0, 1, 2]), ("latest", [9])],
+    [
+        ("drop_oldest", [7, 8, 9]),
+        ("drop_newest", [0, 1, 2]),
+        ("latest", [9]),
+        ("block", [0, 1, 2, 3]),
+    ],
 )
 def test_a_full_queue_does_what_its_policy_says(policy, kept):
-    queue: BoundedQueue[int] = BoundedQueue(3, policy=policy)
+    queue: BoundedQueue[int] = BoundedQueue(3, policy=policy, on_hold=lambda held: None)
     for i in range(10):
         queue.put([i])
     assert queue.take_all() == kept
     assert queue.dropped == 10 - len(kept)
 
 
-@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
-def test_bytes_are_bounded_too(policy):
-    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, memory_of=itself, policy=policy)
-    queue.put([b"aaaa", b"bbbb", b"cccc"])
-    assert queue.take_all() == (
-        [b"bbbb", b"cccc"] if policy == "drop_oldest" else [b"aaaa", b"bbbb"]
-    )
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        ("drop_oldest", [7, 8, 9]),
+        ("drop_newest", [0, 1, 2]),
+        ("latest", [9]),
+        ("block", list(range(10))),
+    ],
+)
+def test_more_at_once_than_there_is_room_for_is_the_same_or_all_that_is_held_up(policy, kept):
+    queue: BoundedQueue[int] = BoundedQueue(3, policy=policy, on_hold=lambda held: None)
+    assert queue.put(list(range(10))) == len(kept)
+    assert queue.take_all() == kept
+    assert queue.dropped == 10 - len(kept)
+
+
+def test_with_nobody_to_hold_block_drops_the_newest():
+    queue: BoundedQueue[int] = BoundedQueue(3, policy="block")
+    queue.put(list(range(10)))
+    assert queue.take_all() == [0, 1, 2]
+    assert (queue.dropped, queue.holding) == (7, False)
+
+
+def test_what_fits_exactly_is_kept():
+    for policy in POLICIES[:2]:
+        queue: BoundedQueue[int] = BoundedQueue(3, policy=policy, spare=2)
+        queue.put([1, 2, 3])
+        assert queue.take_all() == [1, 2, 3]
+
+
+def test_a_full_queue_makes_more_room_at_once_where_it_shall():
+    """One gap in the stream instead of one for each packet that comes."""
+    queue: BoundedQueue[int] = BoundedQueue(10, spare=5)
+    queue.put(list(range(10)))
+    queue.put([10])
+    assert list(queue.items) == [6, 7, 8, 9, 10]
+    assert queue.dropped == 6
+    queue.put([11, 12, 13, 14, 15])
+    assert (len(queue.items), queue.dropped) == (10, 6)
+
+
+@pytest.mark.parametrize("policy", ["drop_newest", "block", "latest"])
+def test_the_other_policies_have_nothing_to_spare(policy):
+    queue: BoundedQueue[int] = BoundedQueue(4, policy=policy, spare=2)
+    queue.put(list(range(5)))
+    assert len(queue.items) == (1 if policy == "latest" else 4)
+
+
+def test_some_are_taken_the_oldest_first():
+    queue: BoundedQueue[int] = BoundedQueue(10)
+    queue.put(list(range(5)))
+    assert queue.take(2) == [0, 1]
+    assert queue.take(9) == [2, 3, 4]
+    assert queue.take(9) == []
+
+
+def test_the_oldest_may_be_dropped_from_without():
+    queue: BoundedQueue[int] = BoundedQueue(10)
+    queue.put(list(range(5)))
+    queue.drop_oldest(2)
+    assert (list(queue.items), queue.dropped) == ([2, 3, 4], 2)
+    queue.drop_oldest(9)
+    assert (list(queue.items), queue.dropped) == ([], 5)
+
+
+# -- block --------------------------------------------------------------------------------------
+
+
+class Held:
+    """What a queue under ``"block"`` says of its source."""
+
+    def __init__(self, maximum: int = 4, policy: str = "block") -> None:
+        self.told: list[bool] = []
+        self.queue: BoundedQueue[int] = BoundedQueue(
+            maximum, policy=policy, on_hold=self.told.append
+        )
+
+    def fill(self) -> None:
+        self.queue.put(list(range(10)))
+
+
+def test_the_source_is_held_once_however_much_comes():
+    held = Held()
+    held.queue.put([1, 2])
+    assert held.told == []
+    held.fill()
+    held.fill()
+    held.fill()
+    assert held.told == [True]
+    assert held.queue.holding
+
+
+@pytest.mark.parametrize("take", ["pop", "take", "take_all"])
+def test_it_goes_on_when_half_of_the_room_is_free(take):
+    held = Held(maximum=8)
+    held.fill()
+    while held.queue.items:
+        waiting = len(held.queue.items)
+        assert held.told == ([True] if waiting > 4 else [True, False])
+        if take == "pop":
+            held.queue.pop()
+        elif take == "take":
+            held.queue.take(3)
+        else:
+            held.queue.take_all()
+    assert held.told == [True, False]
+    assert not held.queue.holding
+
+
+def test_with_room_for_one_it_goes_on_when_all_is_taken():
+    held = Held(maximum=1)
+    held.queue.put([1, 2])
+    assert (held.queue.pop(), held.told) == (1, [True])
+    assert (held.queue.pop(), held.told) == (2, [True, False])
+
+
+def test_what_came_with_the_item_that_filled_it_is_kept_whole():
+    """It was read with one system call, or is one record of TCP: nobody could have left it."""
+    held = Held(maximum=4)
+    held.queue.put([0, 1, 2])
+    assert held.queue.put([3, 4, 5, 6]) == 4
+    assert list(held.queue.items) == list(range(7))
+    assert (held.queue.dropped, held.told) == (0, [True])
+
+
+def test_what_comes_while_it_is_held_is_dropped_where_there_is_no_room():
+    held = Held(maximum=4)
+    held.queue.put(list(range(6)))
+    assert held.queue.put([6, 7]) == 0
+    assert [held.queue.pop() for _ in range(3)] == [0, 1, 2]
+    assert held.queue.holding
+    assert held.queue.put([8, 9]) == 1
+    assert list(held.queue.items) == [3, 4, 5, 8]
+    assert held.queue.dropped == 3
+
+
+def test_when_it_has_gone_on_the_next_that_fills_it_is_kept_whole_again():
+    held = Held(maximum=4)
+    for _ in range(3):
+        held.fill()
+        assert len(held.queue.take_all()) == 10
+    assert (held.told, held.queue.dropped) == ([True, False] * 3, 0)
+
+
+def test_the_end_holds_nothing_and_nothing_holds_after_it():
+    held = Held()
+    held.fill()
+    held.queue.end(None)
+    assert held.told == [True, False]
+    held.fill()
+    assert held.told == [True, False]
+    assert held.queue.dropped == 10  # nobody can be held any more
+
+
+def test_a_consumer_that_goes_away_releases_its_source_once():
+    held = Held()
+    held.queue.release()
+    held.fill()
+    held.queue.release()
+    held.queue.release()
+    assert held.told == [True, False]
 
 
 @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "latest"])
-def test_one_item_larger_than_the_bound_passes_alone(policy):
-    queue: BoundedQueue[bytes] = BoundedQueue(100, 10, memory_of=itself, policy=policy)
-    queue.put([bytes(50)])
-    assert queue.pop() == bytes(50)
-    queue.put([b"next"])
-    assert queue.take_all() == [b"next"]
-    assert queue.dropped == 0
-
-
-def kept_alive(waiting: list[bytes]) -> int:
-    return sum(len(item) for item in {id(item): item for item in waiting}.values())
-
-
-@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
-def test_memory_that_items_share_counts_once_and_whole(policy):
-    slabs = [bytearray(100) for _ in range(3)]
-    views = [memoryview(slab)[i : i + 1] for slab in slabs for i in range(4)]
-    queue: BoundedQueue[memoryview] = BoundedQueue(
-        100, 200, memory_of=lambda view: view.obj, policy=policy
-    )
-    queue.put(views)
-    kept = views[4:] if policy == "drop_oldest" else views[:8]
-    assert list(queue.items) == kept
-    assert queue.dropped == 4
-    for _ in kept:
-        queue.pop()
-    queue.put(views[:8])  # what was taken is not counted any more
-    assert len(queue.items) == 8
+def test_no_other_policy_holds_anything(policy):
+    held = Held(policy=policy)
+    held.fill()
+    held.queue.take_all()
+    held.queue.end(None)
+    assert held.told == []
+    assert not held.queue.holding
 
 
 @given(
-    batches=st.lists(st.lists(st.binary(max_size=9), max_size=6), max_size=12),
-    maximum_items=st.integers(1, 5),
-    maximum_bytes=st.integers(1, 20),
-    policy=st.sampled_from(["drop_oldest", "drop_newest", "latest"]),
-    taken=st.lists(st.booleans(), min_size=12, max_size=12),
+    batches=st.lists(st.lists(st.integers(), max_size=6), max_size=12),
+    maximum=st.integers(1, 8),
+    policy=st.sampled_from(POLICIES),
+    spare=st.booleans(),
+    taken=st.lists(st.sampled_from(["", "pop", "take", "take_all"]), min_size=12, max_size=12),
 )
-def test_the_bounds_hold_and_every_item_is_accounted_for(
-    batches, maximum_items, maximum_bytes, policy, taken
-):
-    queue: BoundedQueue[bytes] = BoundedQueue(
-        maximum_items, maximum_bytes, memory_of=itself, policy=policy
+def test_the_bound_holds_and_every_item_is_accounted_for(batches, maximum, policy, spare, taken):
+    told: list[bool] = []
+    queue: BoundedQueue[int] = BoundedQueue(
+        maximum, policy=policy, spare=maximum // 2 if spare else 0, on_hold=told.append
     )
-    out: list[bytes] = []
+    out: list[int] = []
     for batch, take in zip(batches, taken, strict=False):
+        held, waiting, dropped = queue.holding, len(queue.items), queue.dropped
         queue.put(batch)
-        waiting = list(queue.items)
-        assert len(waiting) <= (1 if policy == "latest" else maximum_items)
-        assert len(waiting) == 1 or kept_alive(waiting) <= maximum_bytes
-        if take and waiting:
+        if policy == "block" and not held:
+            assert (len(queue.items), queue.dropped) == (waiting + len(batch), dropped)
+            assert queue.holding == (len(queue.items) > maximum)
+        else:
+            assert len(queue.items) <= max(waiting, 1 if policy == "latest" else maximum)
+        if take == "pop" and queue.items:
             out.append(queue.pop())
+        elif take == "take":
+            out += queue.take(2)
+        elif take == "take_all":
+            out += queue.take_all()
+        assert told == [True, False] * (len(told) // 2) + [True] * queue.holding
+        assert not queue.holding or len(queue.items) > maximum // 2
     out += queue.take_all()
     every = [item for batch in batches for item in batch]
     assert len(out) + queue.dropped == len(every)
     rest = iter(every)
     assert all(item in rest for item in out)  # in order
+    assert not queue.holding
+
+
+# -- gaps ---------------------------------------------------------------------------------------
+
+
+def taken(queue: BoundedQueue[int], most: int = 3) -> list[list[int]]:
+    """All that waits, in pieces between its gaps."""
+    pieces: list[list[int]] = [[]]
+    while queue.items:
+        if queue.pass_gap():
+            pieces.append([])
+        pieces[-1] += queue.take(most)
+    return pieces
+
+
+def gappy(maximum: int, policy: str, spare: int = 0) -> BoundedQueue[int]:
+    return BoundedQueue(maximum, policy=policy, spare=spare, on_hold=lambda held: None, gaps=True)
+
+
+def test_a_gap_is_in_front_when_the_oldest_went():
+    queue = gappy(6, "drop_oldest", spare=3)
+    queue.put(list(range(8)))
+    assert taken(queue) == [[], [5, 6, 7]]
+    queue.put([8, 9])
+    assert taken(queue) == [[8, 9]]
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("drop_newest", 4), ("block", 7)])
+def test_a_gap_is_behind_what_waits_when_the_newest_went(policy, kept):
+    queue = gappy(4, policy)
+    queue.put(list(range(7)))
+    queue.put([7, 8])  # dropped
+    first = queue.take(3)
+    queue.take(kept - 4)
+    queue.put([9])
+    assert first == [0, 1, 2]
+    assert taken(queue) == [[kept - 1], [9]]
+
+
+def test_nobody_who_does_not_want_to_know_is_told_of_gaps():
+    queue: BoundedQueue[int] = BoundedQueue(4)
+    queue.put(list(range(10)))
+    assert taken(queue) == [[6, 7, 8, 9]]
+
+
+@given(
+    batches=st.lists(st.integers(0, 9), max_size=12),
+    maximum=st.integers(1, 8),
+    policy=st.sampled_from(POLICIES),
+    takes=st.lists(st.integers(0, 6), min_size=12, max_size=12),
+    spare=st.integers(0, 4),
+)
+def test_a_piece_between_gaps_has_none_inside(batches, maximum, policy, takes, spare):
+    queue = gappy(maximum, policy, spare)
+    number, last = 0, -1
+    for count, most in zip(batches, takes, strict=False):
+        queue.put(range(number, number + count))
+        number += count
+        while most and queue.items:
+            told = queue.pass_gap()
+            piece = queue.take(most)
+            assert piece == list(range(piece[0], piece[0] + len(piece)))
+            assert told or piece[0] == last + 1
+            last, most = piece[-1], most // 2
+
+
+# -- the consumer -------------------------------------------------------------------------------
 
 
 async def test_a_consumer_that_waits_is_woken():

@@ -7,7 +7,14 @@ from rtspkit.engine.exchange import Answered, Exchange, Failed, Noted
 from rtspkit.engine.session import SessionMachine
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Credentials
-from rtspkit.wire.message import Headers, MessageReader, Request, Response, serialize_response
+from rtspkit.wire.message import (
+    Headers,
+    InterleavedFrame,
+    MessageReader,
+    Request,
+    Response,
+    serialize_response,
+)
 from rtspkit.wire.url import parse_url
 
 URL = "rtsp://camera.example/live"
@@ -23,6 +30,7 @@ class Bench:
 
     Attributes:
         now: Monotonic seconds; only ``wait`` moves it.
+        frames: Every interleaved frame that it has given.
         requests: Every request that it has sent.
         responses: Every response that it has sent, to requests of ours.
         told: Every event that it has told.
@@ -44,7 +52,7 @@ class Bench:
         )
         self.requests: list[Request] = []
         self.responses: list[Response] = []
-        self.frames = []
+        self.frames: list[InterleavedFrame] = []
         self.told = []
         self._reader = MessageReader()
 
@@ -79,7 +87,7 @@ class Bench:
         self.ask("SETUP")
         value = session if timeout is None else f"{session};timeout={timeout}"
         self.reply(200, ("Session", value), TRANSPORT)
-        self.machine.reader.channels.update((0, 1))
+        self.machine.inbox.reader.channels.update((0, 1))
         if play:
             self.ask("PLAY", URL)
             self.reply(200, ("Session", session))
@@ -88,7 +96,8 @@ class Bench:
 
     def feed(self, data: bytes) -> None:
         """Bytes arrive now."""
-        self.frames += self.machine.receive_data(memoryview(data), self.now)
+        for run in self.machine.receive_data(memoryview(data), self.now):
+            self.frames += [InterleavedFrame(run.channel, view) for view in run.datagrams]
         self.collect()
 
     def reply(

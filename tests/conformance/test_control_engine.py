@@ -23,7 +23,9 @@ from rtspkit.errors import (
 )
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Challenge, format_challenge
-from rtspkit.wire.message import InterleavedFrame, serialize_frame
+from rtspkit.wire.datagrams import lone_datagrams
+from rtspkit.wire.frame_run import FrameRun
+from rtspkit.wire.message import serialize_frame
 
 RTP = b"\x80\x60" + bytes(30)
 FRAME = serialize_frame(0, RTP)
@@ -62,8 +64,8 @@ def test_c4_frames_on_unknown_channels_are_dropped_and_counted():
         new_ssrc=lambda: 1,
         random=lambda: 0.5,
     )
-    frames = [InterleavedFrame(channel, memoryview(RTP)) for channel in range(256)]
-    assert playback.receive_frames(frames * 100, 1.0) == []
+    frames = [FrameRun(channel, lone_datagrams([memoryview(RTP)], 1.0)) for channel in range(256)]
+    assert playback.receive_frames(frames * 100) == []
     assert playback.unknown_channel == 25_600
     assert len(playback._events) == 1
 

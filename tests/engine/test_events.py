@@ -5,7 +5,13 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from rtspkit.engine import events
-from rtspkit.engine.events import Event, SessionEnded, StateChanged, StreamSkipped
+from rtspkit.engine.events import (
+    Event,
+    PacketsDropped,
+    SessionEnded,
+    StateChanged,
+    StreamSkipped,
+)
 from rtspkit.errors import NotFound
 from rtspkit.wire.stream import Stream
 
@@ -31,3 +37,9 @@ def test_an_event_says_what_happened():
     shown = repr(StreamSkipped(1.0, stream, NotFound("SETUP", 404, "Not Found")))
     assert "PCMU" in shown
     assert "SETUP answered 404" in shown
+
+
+def test_drops_are_told_with_their_number():
+    event = PacketsDropped(1.0, 48)
+    assert (event.at, event.count) == (1.0, 48)
+    assert event != PacketsDropped(1.0, 49)

@@ -78,3 +78,30 @@ def test_the_error_comes_once():
     assert liveness.handle_deadline(200.0) is not None
     assert liveness.handle_deadline(300.0) is None
     assert liveness.deadline is None
+
+
+def test_while_nothing_is_read_silence_means_nothing():
+    liveness = watched()
+    liveness.media(101.0)
+    liveness.hold(True, 105.0)
+    assert liveness.deadline is None
+    assert liveness.handle_deadline(1e6) is None
+    liveness.hold(False, 1e6)
+    assert liveness.deadline == 1e6 + 10.0
+    assert isinstance(liveness.handle_deadline(1e6 + 10.0), ConnectionLost)
+
+
+def test_reading_on_does_not_begin_a_watch():
+    liveness = Liveness()
+    liveness.hold(True, 1.0)
+    liveness.hold(False, 2.0)
+    assert liveness.deadline is None
+
+
+def test_play_while_nothing_is_read_is_watched_when_it_is():
+    liveness = watched()
+    liveness.hold(True, 100.5)
+    liveness.start(200.0, first_packet=1.5, silence=10.0)
+    assert liveness.deadline is None
+    liveness.hold(False, 300.0)
+    assert liveness.deadline == 301.5

@@ -1,14 +1,16 @@
 """One stream's receiving end: order, time, sources, and what is counted."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rtp_traffic import batches, datagrams_of, fields_of
 
 from rtspkit.engine.events import SourceChanged
 from rtspkit.engine.receiver import PacketsReceived, StreamReceiver
 from rtspkit.engine.rtcp_receiver import ByeReceived, SenderReportReceived
 from rtspkit.errors import MalformedPacket
 from rtspkit.options import Limits
+from rtspkit.wire.datagrams import lone_datagrams
 from rtspkit.wire.ntp import unix_to_ntp
 from rtspkit.wire.rtcp import Goodbye, SenderReport, is_rtcp, serialize_rtcp
 from rtspkit.wire.rtp import parse_rtp, serialize_rtp
@@ -103,6 +105,8 @@ class TestPackets:
 
 
 class TestBatch:
+    """No optimisation changes a result: a batch is what its packets are one by one."""
+
     def scenario(self):
         views = [rtp(n) for n in (0, 1, 3, 2, 2, 4, 5)]
         views += [memoryview(b"\x00junk"), memoryview(sender_report(timestamp=0)), rtp(6, ssrc=9)]
@@ -112,23 +116,91 @@ class TestBatch:
         views += [rtp(n, ssrc=8) for n in (30_000, 30_001, 30_004, 30_002)]
         return views
 
-    def test_a_batch_is_the_same_as_one_by_one(self):
+    def test_a_batch_of_all_that_can_be_wrong_is_the_same_as_one_by_one(self):
         one, many = make(), make()
         assert feed(one, [65_535]) == feed(many, [65_535]) == [65_535]
         singly = [packet for view in self.scenario() for packet in one.receive_rtp(view, 1.0)]
-        batch = many.receive_rtp_batch(self.scenario(), 1.0)
-        fields = "sequence_number", "media_time", "lost", "discontinuity", "wall_time", "arrival"
-        assert [[getattr(p, f) for f in fields] for p in batch] == [
-            [getattr(p, f) for f in fields] for p in singly
-        ]
+        batch = many.receive_rtp_batch(lone_datagrams(self.scenario(), 1.0))
+        assert [fields_of(p) for p in batch] == [fields_of(p) for p in singly]
         assert len(batch) > 10
         assert one.snapshot() == many.snapshot()
         assert list(map(type, one.events)) == list(map(type, many.events))
 
     def test_an_empty_batch_changes_nothing(self):
         receiver = make()
-        assert receiver.receive_rtp_batch([], 5.0) == []
+        assert receiver.receive_rtp_batch(lone_datagrams([], 5.0)) == []
         assert receiver.snapshot().last_packet is None
+
+    def test_packets_lie_in_the_memory_that_they_came_in(self):
+        receiver = make()
+        data = datagrams_of([(bytes(rtp(n)), n / 10) for n in range(5)], "slab")
+        slab = next(iter(data.views))
+        packets = receiver.receive_rtp_batch(data)
+        assert [packet.memory.obj is slab.obj for packet in packets] == [True] * 5
+        assert [packet.start for packet in packets] == data.starts
+        assert [packet.arrival for packet in packets] == [n / 10 for n in range(5)]
+
+    def test_one_datagram_too_short_for_a_header_costs_the_others_nothing(self):
+        receiver = make()
+        views = [rtp(0), memoryview(b""), rtp(1), memoryview(b"\x80\x60\x00\x02"), rtp(2)]
+        packets = receiver.receive_rtp_batch(lone_datagrams(views, 1.0))
+        assert [packet.sequence_number for packet in packets] == [0, 1, 2]
+        stats = receiver.snapshot()
+        assert (stats.malformed, stats.bytes) == (2, 3 * len(rtp(0)))
+
+    @given(
+        batches(),
+        st.sampled_from([0.0, 0.05, 0.1]),
+        st.sampled_from([None, 7, 1234]),
+        st.sampled_from([96, 72, None]),
+        st.sampled_from([128, 4]),
+    )
+    @settings(max_examples=300)
+    def test_any_traffic_in_any_batches_is_the_same_as_one_by_one(
+        self, traffic, reorder, hint, payload_type, room
+    ):
+        def new():
+            receiver = StreamReceiver(
+                Stream(0, "video", "H264", payload_type, RATE),
+                limits=Limits(reorder_packets=room),
+                reorder=reorder,
+                ssrc=hint,
+            )
+            receiver.start(99.0)
+            return receiver
+
+        one, many = new(), new()
+        for seed, batch in enumerate(traffic):
+            singly = [p for data, at in batch.arrivals for p in one.receive_rtp(data, at)]
+            together = many.receive_rtp_batch(datagrams_of(batch.arrivals, batch.layout, seed))
+            singly += self.afterwards(one, batch)
+            together += self.afterwards(many, batch)
+            assert [fields_of(p) for p in together] == [fields_of(p) for p in singly]
+            assert all(packet.stream is many.stream for packet in together)
+            assert many.snapshot() == one.snapshot()
+            assert many.deadline == one.deadline
+            assert self.told(many) == self.told(one)
+        assert many.report_block(1e4) == one.report_block(1e4)
+        assert [fields_of(p) for p in many.flush()] == [fields_of(p) for p in one.flush()]
+
+    def afterwards(self, receiver, batch):
+        """What else may happen between two batches."""
+        if batch.after == "deadline":
+            return receiver.handle_deadline(batch.end + 0.06)
+        if batch.after == "report":
+            receiver.report_block(batch.end)
+        elif batch.after == "play":
+            receiver.start(batch.end, rtptime=0, sequence_number=3, npt_start=20.0)
+        return []
+
+    def told(self, receiver):
+        """The events, without the stream, which is compared by identity."""
+        events = []
+        while (event := receiver.next_event()) is not None:
+            fields = {name: getattr(event, name) for name in event.__dataclass_fields__}
+            assert fields.pop("stream") is receiver.stream
+            events.append((type(event), fields))
+        return events
 
 
 class TestSources:
@@ -149,7 +221,7 @@ class TestSources:
         assert (first.sequence_number, first.discontinuity) == (900, True)
         assert (second.sequence_number, second.discontinuity) == (901, False)
         assert receiver.stream.ssrc == 8
-        assert receiver.events.popleft() == SourceChanged(1.01, receiver.stream, 7, 8)
+        assert receiver.events.pop(0) == SourceChanged(1.01, receiver.stream, 7, 8)
         assert receiver.snapshot().unknown_ssrc == 0
         assert receiver.snapshot().lost == 0
 
@@ -245,8 +317,8 @@ class TestJumps:
     def test_a_burst_that_comes_twice_is_only_double(self):
         receiver = make()
         views = [rtp(n) for n in range(300)]
-        assert len(receiver.receive_rtp_batch(views, 1.0)) == 300
-        assert receiver.receive_rtp_batch(views, 1.1) == []
+        assert len(receiver.receive_rtp_batch(lone_datagrams(views, 1.0))) == 300
+        assert receiver.receive_rtp_batch(lone_datagrams(views, 1.1)) == []
         stats = receiver.snapshot()
         assert (stats.duplicates, stats.late, stats.lost, stats.discontinuities) == (300, 0, 0, 0)
 

@@ -37,6 +37,18 @@ class TestSequence:
         assert reception.lost == 2
         assert reception.highest == 15
 
+    def test_what_is_due_is_told_as_the_wire_has_it(self, reception):
+        assert reception.due == -1
+        due = []
+        for number in (65_534, 65_535, 65_538, 65_537):
+            reception.receive(number & 0xFFFF, 0, 0.0)
+            due.append(reception.due)
+        assert due == [65_535, 0, 3, 3]
+        reception.receive(30_000, 0, 0.0)
+        assert reception.due == 3  # not confirmed
+        reception.receive(30_001, 0, 0.0)
+        assert reception.due == 30_002
+
     def test_a_duplicate_counts_as_received(self, reception):
         feed(reception, [1, 2, 2, 2])
         assert reception.received == 4

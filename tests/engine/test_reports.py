@@ -52,6 +52,16 @@ class TestTimes:
         assert sent(reports) == []
         assert reports.sent == 0
 
+    def test_it_may_go_out_early_beside_another_streams(self):
+        reports = make()
+        reports.start(0.0)
+        due = reports.deadline
+        reports.handle_deadline(due - 0.6, early=0.5)
+        assert sent(reports) == []
+        reports.handle_deadline(due - 0.5, early=0.5)
+        assert len(sent(reports)) == 1
+        assert reports.deadline == pytest.approx(due - 0.5 + 4.104, abs=0.001)
+
     def test_a_late_timer_sends_once(self):
         reports = make()
         reports.start(0.0)

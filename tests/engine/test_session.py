@@ -1,6 +1,8 @@
 """The control connection: every request has one fate, within its deadline, whatever comes."""
 
+import control_traffic
 import pytest
+from control_traffic import CHANNELS, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtspkit_bench import START, TRACK, TRANSPORT, URL, Bench, accept
@@ -21,7 +23,7 @@ from rtspkit.errors import (
 )
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.credentials import Challenge, Credentials, format_challenge, verify_authorization
-from rtspkit.wire.message import serialize_frame
+from rtspkit.wire.message import InterleavedFrame, MessageReader, serialize_frame
 
 USER = Credentials("user", "secret")
 RTP = b"\x80\x60" + bytes(30)
@@ -538,6 +540,19 @@ class TestTheEnd:
         bench.collect()
         assert exchange in bench.answered
 
+    def test_so_it_is_when_that_frame_was_asked_for_again(self):
+        """It says more than that the connection has ended: the session is unknown."""
+        bench = Bench()
+        bench.set_up()
+        exchange = bench.ask("PAUSE")
+        half = b"$\x00\x01\x00" + RTP + bench.response(GONE)
+        assert bench.machine.receive_data(memoryview(half), bench.now, again=True) == []
+        assert bench.machine.inbox.unread == len(half)
+        bench.machine.receive_eof(bench.now)
+        bench.collect()
+        assert isinstance(bench.failed[exchange], SessionNotFound)
+        assert isinstance(bench.machine.lost, ConnectionLost)
+
     def test_what_is_no_rtsp_ends_the_connection_with_its_first_bytes(self):
         bench = Bench()
         exchange = bench.ask("DESCRIBE")
@@ -588,10 +603,130 @@ class TestFrames:
         assert len(bench.frames) == 1
         assert bench.machine.lost is not None
 
+    def test_frames_of_one_channel_come_together_and_lie_in_the_data(self):
+        bench = Bench()
+        bench.set_up()
+        data = memoryview(serialize_frame(0, RTP) * 3 + serialize_frame(1, RTP))
+        runs = bench.machine.receive_data(data, 2000.0)
+        assert [(run.channel, len(run.datagrams)) for run in runs] == [(0, 3), (1, 1)]
+        assert all(view.obj is data.obj for run in runs for view in run.datagrams)
+        assert [run.datagrams.latest for run in runs] == [2000.0, 2000.0]
+
+    def test_whole_frames_are_nothing_that_the_owner_has_to_look_into(self):
+        bench = Bench()
+        bench.set_up()
+        bench.machine.inbox.stirred = False
+        bench.machine.receive_data(memoryview(serialize_frame(0, RTP) * 3), 1.0)
+        assert not bench.machine.inbox.stirred
+        bench.machine.receive_data(memoryview(bench.response(200)), 1.0)
+        assert bench.machine.inbox.stirred
+
+    def test_half_a_frame_is_kept_or_asked_for_again(self):
+        data = serialize_frame(0, RTP) + serialize_frame(0, RTP)[:9]
+        bench = Bench()
+        bench.set_up()
+        bench.feed(data)
+        assert bench.machine.inbox.unread == 0
+        assert len(bench.machine.receive_data(memoryview(data), 1.0, again=True)) == 1
+        bench = Bench()
+        bench.set_up()
+        assert len(bench.machine.receive_data(memoryview(data), 1.0, again=True)) == 1
+        assert bench.machine.inbox.unread == 9
+        bench.machine.receive_data(memoryview(serialize_frame(0, RTP)), 1.0, again=True)
+        assert bench.machine.inbox.unread == 0
+
+    def test_half_a_message_is_never_asked_for_again(self):
+        bench = Bench()
+        bench.set_up()
+        bench.ask("OPTIONS")
+        response = bench.response(200)
+        for size in range(1, len(response)):
+            bench.machine.receive_data(memoryview(response[size - 1 : size]), 1.0, again=True)
+            assert bench.machine.inbox.unread == 0
+
     def test_ours_wait_their_turn_in_the_outbox(self):
         bench = Bench()
         bench.machine.send_frame(serialize_frame(1, b"report"))
         assert bench.machine.data_to_send() == b"$\x01\x00\x06report"
+
+
+class Circuit:
+    """Gives the rest of what was read again, right before what comes next; as ``net.tcp`` does."""
+
+    def __init__(self, bench, *, again):
+        bench.machine.inbox.reader.channels.update(CHANNELS)
+        self.bench = bench
+        self.again = again
+        self.rest = b""
+
+    def feed(self, piece):
+        bench, data = self.bench, self.rest + piece
+        for run in bench.machine.receive_data(memoryview(data), bench.now, again=self.again):
+            bench.frames += [InterleavedFrame(run.channel, view) for view in run.datagrams]
+        self.rest = data[len(data) - bench.machine.inbox.unread :]
+        assert len(self.rest) < 65_540
+        assert self.again or not self.rest
+        bench.collect()
+
+    def outcome(self):
+        """The frames, the messages, the garbage, the error: all that the connection gave."""
+        machine = self.bench.machine
+        return (
+            [(frame.channel, bytes(frame.payload)) for frame in self.bench.frames],
+            [response.cseq for response in self.bench.responses],
+            self.bench.noted,
+            vars_of(machine.counters),
+            repr(machine.lost),
+        )
+
+
+def vars_of(value):
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def carried(data, sizes, *, again):
+    circuit = Circuit(Bench(), again=again)
+    for piece in pieces_of(data, sizes):
+        circuit.feed(piece)
+    return circuit
+
+
+def by_the_reader(data, sizes):
+    """The frames and the error of ``MessageReader`` alone."""
+    reader, frames, error = MessageReader(channels=CHANNELS), [], None
+    try:
+        for piece in pieces_of(data, sizes):
+            reader.receive_data(piece)
+            while (event := reader.next_event()) is not None:
+                if isinstance(event, InterleavedFrame):
+                    frames.append((event.channel, bytes(event.payload)))
+    except RemoteProtocolError as failure:
+        error = failure
+    return frames, repr(error)
+
+
+@given(control_traffic.ANY, control_traffic.SIZES)
+def test_the_machine_gives_the_frames_and_the_errors_of_the_reader(data, sizes):
+    frames, *_, error = carried(data, sizes, again=False).outcome()
+    assert (frames, error) == by_the_reader(data, sizes)
+
+
+@given(control_traffic.SOUND, control_traffic.SIZES)
+def test_a_rest_that_is_given_again_changes_nothing(data, sizes):
+    again = carried(data, sizes, again=True)
+    assert again.outcome() == carried(data, sizes, again=False).outcome()
+    assert again.outcome() == carried(data, [], again=True).outcome()
+
+
+@given(control_traffic.ANY, control_traffic.SIZES)
+def test_garbage_with_a_rest_that_is_given_again_raises_nothing_and_ends(data, sizes):
+    """What is damaged is read in another way when it is cut in another way; never without end."""
+    circuit = carried(data, sizes, again=True)
+    frames, *_, error = circuit.outcome()
+    assert sum(4 + len(payload) for _, payload in frames) <= len(data)
+    assert error == "None" or "RemoteProtocolError" in error or "LimitExceeded" in error
+    circuit.feed(serialize_frame(0, bytes(65_535)) * 2 + b"RTSP/1.0 200 OK\r\nCSeq: 7\r\n\r\n")
+    assert circuit.rest == b"" or circuit.bench.machine.lost is None
 
 
 PIECES = st.lists(
@@ -620,7 +755,7 @@ PIECES = st.lists(
 def test_whatever_comes_nothing_is_raised_and_every_request_has_one_fate(pieces, waits):
     """Only ``lost`` tells of it; the input is unchanged; after an hour nothing is open."""
     bench = Bench(user="user")
-    bench.machine.reader.channels.update((0, 1))
+    bench.machine.inbox.reader.channels.update((0, 1))
     exchanges = [bench.ask(method) for method in ("OPTIONS", "DESCRIBE", "SETUP")]
     for number, piece in enumerate(pieces):
         copy = bytes(piece)

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from rtspkit.engine.statistics import SessionStats, StreamStats
+from rtspkit.engine.statistics import PoolStats, SessionStats, StreamStats
 
 
 def test_a_session_sums_its_streams():
@@ -23,12 +23,20 @@ def test_a_session_without_streams_sums_to_nothing():
     assert SessionStats().packets == 0
 
 
+@pytest.mark.parametrize(
+    ("packets", "copied", "share"), [(0, 0, 1.0), (100, 0, 1.0), (100, 25, 0.75), (2, 5, 0.0)]
+)
+def test_the_share_that_lies_where_the_network_wrote_it(packets, copied, share):
+    stats = SessionStats(streams=(StreamStats(packets=packets),), copied=copied)
+    assert stats.zero_copy == share
+
+
 def test_a_snapshot_does_not_change():
     with pytest.raises(FrozenInstanceError):
         StreamStats().packets = 1  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("kind", [StreamStats, SessionStats])
+@pytest.mark.parametrize("kind", [StreamStats, SessionStats, PoolStats])
 def test_every_field_is_explained(kind):
     text = inspect.cleandoc(kind.__doc__)
     for field in fields(kind):

@@ -124,6 +124,16 @@ class TestAnotherPlay:
         assert not old.discontinuity
         assert stamp(timeline, 500 * RATE, 5.2, sequence_number=200).media_time == 30.0
 
+    def test_what_is_unchanged_is_told_only_when_no_packet_needs_a_look(self, timeline):
+        assert timeline.unchanged == 90_000
+        timeline.start(Start(now=5.0, rtptime=500 * RATE, sequence_number=200, npt_start=30.0))
+        assert timeline.unchanged == -1
+        stamp(timeline, 99_000, 5.1, sequence_number=199)  # in flight: the next may begin anew
+        assert timeline.unchanged == -1
+        stamp(timeline, 500 * RATE, 5.2, sequence_number=200)
+        assert timeline.unchanged == 500 * RATE
+        assert timeline.arrival == 5.2
+
     def test_an_rtptime_without_a_place_does_not_send_it_back(self, timeline):
         timeline.start(Start(now=600.0, rtptime=77))
         assert stamp(timeline, 77, 600.25).media_time == pytest.approx(1.25)

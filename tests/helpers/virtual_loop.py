@@ -8,6 +8,7 @@ thread works (a host name is looked up), time stands still.
 from __future__ import annotations
 
 import asyncio
+import select
 import selectors
 import socket
 from collections.abc import Callable
@@ -33,12 +34,19 @@ class _ImpatientSelector(selectors.DefaultSelector):
             if not events:
                 raise RuntimeError("the test hangs: nothing happens any more")
             return events
-        if timeout <= 0:
-            return super().select(0)
-        events = super().select(A_MOMENT)
-        if not events:
+        if timeout > 0:
+            self._wait_a_moment()
+        events = super().select(0)
+        if not events and timeout > 0:
             self.pass_time(timeout)
         return events
+
+    def _wait_a_moment(self) -> None:
+        """Until something can be read: an epoll itself waits for whole milliseconds."""
+        if hasattr(self, "fileno"):
+            select.select([self.fileno()], [], [], A_MOMENT)
+        else:
+            super().select(A_MOMENT)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

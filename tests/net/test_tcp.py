@@ -9,7 +9,8 @@ from raw_server import Peer, RawServer
 
 from rtspkit.errors import ConnectError
 from rtspkit.net.resolver import resolve
-from rtspkit.net.tcp import LINGER, SLAB_SIZE, TcpCircuit, numeric_host, open_circuit
+from rtspkit.net.slab import BYTES, SlabPool
+from rtspkit.net.tcp import LEAST_ROOM, LINGER, TcpCircuit, numeric_host, open_circuit
 
 
 class Collector:
@@ -20,10 +21,11 @@ class Collector:
         self.lost: list[BaseException | None] = []
         self.changed = asyncio.Event()
 
-    def on_data(self, view: memoryview, now: float) -> None:
+    def on_data(self, view: memoryview, now: float) -> int:
         self.views.append(view)
         self.at = now
         self.changed.set()
+        return 0
 
     def on_lost(self, cause: BaseException | None) -> None:
         self.lost.append(cause)
@@ -71,7 +73,7 @@ async def test_hands_out_what_came_as_views_that_are_never_written_again():
             peer.write(piece)
             length = len(expected)
             await collector.until(lambda length=length: len(collector.data) == length)
-        assert len(expected) > 2 * SLAB_SIZE
+        assert len(expected) > 2 * BYTES.size
         assert collector.data == expected
         assert all(view.readonly for view in collector.views)
         assert circuit.bytes_received == len(expected)
@@ -90,23 +92,24 @@ async def test_a_flood_leaves_the_loop_to_others_after_each_slab():
             turns[0] += 1
             handle[0] = loop.call_soon(turn)
 
-        def on_data(view: memoryview, now: float) -> None:
+        def on_data(view: memoryview, now: float) -> int:
             if behind and behind[-1] == turns[0]:
                 repeats.append(len(view))
             behind.append(turns[0])
             size[0] += len(view)
-            if size[0] >= slabs * SLAB_SIZE:
+            if size[0] >= slabs * BYTES.size:
                 done.set()
+            return 0
 
         handle, repeats, size = [loop.call_soon(turn)], [], [0]
         done = asyncio.Event()
         circuit = await open_circuit("127.0.0.1", server.port, on_data, lambda cause: None)
         await server.until(lambda: bool(server.peers))
-        server.peers[-1].write(bytes(slabs * SLAB_SIZE))
+        server.peers[-1].write(bytes(slabs * BYTES.size))
         async with asyncio.timeout(5):
             await done.wait()
         handle[0].cancel()
-        assert sum(repeats) < slabs * SLAB_SIZE // 2, "read on without a turn for others"
+        assert sum(repeats) < slabs * BYTES.size // 2, "read on without a turn for others"
         await closed(circuit)
 
 
@@ -246,3 +249,130 @@ async def test_a_cancelled_connect_leaves_no_socket():
 )
 def test_the_host_of_an_address_has_its_scope(address, host):
     assert numeric_host(address) == host
+
+
+# -- what is given again ----------------------------------------------------------------------
+
+
+class Lines:
+    """Takes whole lines, and wants the beginning of the next one again."""
+
+    def __init__(self) -> None:
+        self.lines: list[memoryview] = []
+        self.scratch_lines: list[bytes] = []
+        self.circuit: TcpCircuit | None = None
+        self.changed = asyncio.Event()
+
+    def on_data(self, view: memoryview, now: float) -> int:
+        data = bytes(view)
+        whole = data.rfind(b"\n") + 1
+        position = 0
+        while position < whole:
+            end = data.index(b"\n", position)
+            if self.circuit is not None and self.circuit.scratch:
+                self.scratch_lines.append(data[position:end])
+            else:
+                self.lines.append(view[position:end])
+            position = end + 1
+        self.changed.set()
+        return len(view) - whole
+
+    async def until(self, number: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.lines) + len(self.scratch_lines) < number:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+def line(number: int) -> bytes:
+    return b"%06d" % number * (1 + number * 37 % 400)
+
+
+async def test_what_is_left_over_comes_again_with_its_rest_behind_it():
+    async with RawServer() as server:
+        pool, taker = SlabPool(), Lines()
+        circuit = await open_circuit(
+            "127.0.0.1", server.port, taker.on_data, lambda cause: None, pool
+        )
+        await server.until(lambda: bool(server.peers))
+        wanted = [line(number) for number in range(1500)]
+        data = b"".join(one + b"\n" for one in wanted)
+        assert len(data) > 4 * BYTES.size
+        for begin in range(0, len(data), 9_973):
+            server.peers[-1].write(data[begin : begin + 9_973])
+            await asyncio.sleep(0)
+        await taker.until(len(wanted))
+        assert taker.lines == wanted
+        # alone on its loop, only what straddles two slabs is copied
+        assert 0 < circuit.copies <= len(data) // (BYTES.size - LEAST_ROOM) + 1
+        await closed(circuit)
+
+
+async def test_circuits_share_slabs_and_keep_their_own_beginnings():
+    async with RawServer() as server:
+        pool, takers, circuits = SlabPool(), [], []
+        for number in range(5):
+            takers.append(Lines())
+            circuits.append(
+                await open_circuit(
+                    "127.0.0.1", server.port, takers[-1].on_data, lambda cause: None, pool
+                )
+            )
+            await server.until(lambda number=number: len(server.peers) > number)
+        wanted = [[line(7 * n + i) for n in range(60)] for i in range(5)]
+        streams = [b"".join(one + b"\n" for one in lines) for lines in wanted]
+        for begin in range(0, max(map(len, streams)), 701):
+            for peer, data in zip(server.peers, streams, strict=True):
+                peer.write(data[begin : begin + 701])
+            await asyncio.sleep(0)
+        for taker, lines in zip(takers, wanted, strict=True):
+            await taker.until(len(lines))
+            assert taker.lines == lines
+        assert pool.stats().fresh < 5
+        for circuit in circuits:
+            await closed(circuit)
+
+
+async def test_at_the_bound_everything_still_arrives_and_nothing_held_is_written_over():
+    async with RawServer() as server:
+        pool, taker = SlabPool(3 * BYTES.size), Lines()
+        circuit = await open_circuit(
+            "127.0.0.1", server.port, taker.on_data, lambda cause: None, pool
+        )
+        taker.circuit = circuit
+        await server.until(lambda: bool(server.peers))
+        wanted = [line(number) for number in range(2000)]
+        data = b"".join(one + b"\n" for one in wanted)
+        for begin in range(0, len(data), 30_011):
+            server.peers[-1].write(data[begin : begin + 30_011])
+            await asyncio.sleep(0)
+        await taker.until(len(wanted))
+        assert circuit.scratch
+        assert taker.scratch_lines
+        assert [bytes(one) for one in taker.lines] + taker.scratch_lines == wanted
+        assert pool.stats().allocated <= pool.limit
+        before = len(taker.scratch_lines)
+        taker.lines.clear()  # the memory is free again, and is used
+        number = 0
+        while not taker.lines:
+            number += 1
+            assert number < 10
+            server.peers[-1].write(b"free\n")
+            await taker.until(before + number)
+        assert taker.lines == [b"free"]
+        await closed(circuit)
+
+
+async def test_held_it_reads_nothing_and_then_goes_on():
+    async with RawServer() as server:
+        circuit, collector, peer = await opened(server)
+        circuit.hold(True)
+        circuit.hold(True)
+        peer.write(b"waits")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert collector.views == []
+        circuit.hold(False)
+        await collector.until(lambda: collector.data == b"waits")
+        await closed(circuit)
+        circuit.hold(True)  # harmless

@@ -6,7 +6,11 @@ import socket
 import pytest
 
 from rtspkit.errors import LocalProtocolError
-from rtspkit.net.udp import DATAGRAMS_PER_WAKE_UP, SLAB_SIZE, UdpPair, open_pair
+from rtspkit.net.batch import recvmmsg_works
+from rtspkit.net.slab import BYTES
+from rtspkit.net.udp import UdpPair, open_pair, receiving
+from rtspkit.net.udp_port import WAKE_UP
+from rtspkit.wire.datagrams import Datagrams
 
 HOST = "127.0.0.1"
 
@@ -20,13 +24,15 @@ class Collector:
         self.batches: list[int] = []
         self.changed = asyncio.Event()
 
-    def on_rtp(self, views: list[memoryview], now: float) -> None:
-        self.rtp += views
-        self.batches.append(len(views))
+    def on_rtp(self, datagrams: Datagrams) -> None:
+        self.rtp += list(datagrams)
+        self.batches.append(len(datagrams))
+        times = zip(datagrams, datagrams.arrivals, strict=False)
+        assert all(at <= datagrams.latest for _, at in times)
         self.changed.set()
 
-    def on_rtcp(self, views: list[memoryview], now: float) -> None:
-        self.rtcp += views
+    def on_rtcp(self, datagrams: Datagrams) -> None:
+        self.rtcp += list(datagrams)
         self.changed.set()
 
     async def until(self, condition) -> None:
@@ -52,8 +58,26 @@ def port_of(one: socket.socket) -> int:
     return one.getsockname()[1]
 
 
-def pair_of(collector: Collector, **options: object) -> UdpPair:
-    return open_pair(HOST, collector.on_rtp, collector.on_rtcp, **options)
+WAYS_IN = [
+    pytest.param(
+        "recvmmsg", marks=pytest.mark.skipif(not recvmmsg_works(), reason="no recvmmsg here")
+    ),
+    "recv_into",
+    "datagram",
+]
+
+
+@pytest.fixture(params=WAYS_IN)
+def receiver(request) -> str:
+    """Each way in: all of them keep the same promises."""
+    return request.param
+
+
+def pair_of(
+    collector: Collector, receiver: str = "auto", coalesce: float = 0.0, **options: object
+) -> UdpPair:
+    how = receiving(receiver, coalesce=coalesce)
+    return open_pair(HOST, collector.on_rtp, collector.on_rtcp, how=how, **options)
 
 
 async def test_the_ports_are_an_even_one_and_the_next():
@@ -93,9 +117,9 @@ async def test_ports_without_the_right_to_them_are_none():
         open_pair("192.0.2.1", print, print)
 
 
-async def test_datagrams_of_both_ports_arrive(senders):
+async def test_datagrams_of_both_ports_arrive(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     senders[0].sendto(b"rtp", (HOST, pair.ports[0]))
     senders[1].sendto(b"rtcp", (HOST, pair.ports[1]))
@@ -123,9 +147,9 @@ async def readable(one: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 12, 1200, 60_000, 65_507])
-async def test_datagrams_of_every_size_are_whole(senders, size):
+async def test_datagrams_of_every_size_are_whole(senders, receiver, size):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     for number in range(6):
         senders[0].sendto(bytes([number]) * size, (HOST, pair.ports[0]))
@@ -134,9 +158,9 @@ async def test_datagrams_of_every_size_are_whole(senders, size):
     pair.close()
 
 
-async def test_empty_datagrams_are_passed_over(senders):
+async def test_empty_datagrams_are_passed_over(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     for data in (b"", b"1", b"", b"2"):
         senders[0].sendto(data, (HOST, pair.ports[0]))
@@ -145,11 +169,11 @@ async def test_empty_datagrams_are_passed_over(senders):
     pair.close()
 
 
-async def test_what_was_handed_out_is_never_overwritten(senders):
+async def test_what_was_handed_out_is_never_overwritten(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
-    number = 3 * SLAB_SIZE // 1000
+    number = 3 * BYTES.size // 1000
     for i in range(number):
         senders[0].sendto(i.to_bytes(4, "big") * 250, (HOST, pair.ports[0]))
         await collector.until(lambda i=i: len(collector.rtp) == i + 1)
@@ -159,15 +183,28 @@ async def test_what_was_handed_out_is_never_overwritten(senders):
     pair.close()
 
 
-async def test_one_wake_up_takes_a_bounded_batch(senders):
+@pytest.mark.parametrize("receiver", WAYS_IN[:2])
+async def test_one_wake_up_takes_a_bounded_batch(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
-    for _ in range(150):
+    for _ in range(400):
         senders[0].sendto(b"x", (HOST, pair.ports[0]))
-    await collector.until(lambda: len(collector.rtp) == 150)
-    assert max(collector.batches) <= DATAGRAMS_PER_WAKE_UP
-    assert len(collector.batches) < 10
+    in_a_row = largest = 0
+
+    def breathe() -> None:
+        nonlocal in_a_row, largest
+        largest = max(largest, len(collector.rtp) - in_a_row)
+        in_a_row = len(collector.rtp)
+        if in_a_row < 400:
+            asyncio.get_running_loop().call_soon(breathe)
+
+    breathe()
+    await collector.until(lambda: len(collector.rtp) == 400)
+    assert 0 < largest <= 2 * WAKE_UP
+    assert len(collector.batches) < 20
+    assert pair.rtp.largest_batch == max(collector.batches) <= WAKE_UP
+    assert pair.rtp.datagrams == 400
     pair.close()
 
 
@@ -175,10 +212,10 @@ async def test_one_wake_up_takes_a_bounded_batch(senders):
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["ports-named", "ports-latched"])
-async def test_m1_a_stranger_gets_nothing_in_before_or_after_the_lock(senders, named):
+async def test_m1_a_stranger_gets_nothing_in_before_or_after_the_lock(senders, receiver, named):
     server, server_rtcp, stranger = senders
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     other_host = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     other_host.bind(("127.0.0.2", 0))
     target = (HOST, pair.ports[0])
@@ -204,9 +241,11 @@ async def test_m1_a_stranger_gets_nothing_in_before_or_after_the_lock(senders, n
     pair.close()
 
 
-async def test_a_peer_that_does_not_name_its_ports_is_answered_where_it_sends_from(senders):
+async def test_a_peer_that_does_not_name_its_ports_is_answered_where_it_sends_from(
+    senders, receiver
+):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, None)
     assert not pair.rtcp.send(b"nobody is known yet")
     senders[1].sendto(b"report", (HOST, pair.ports[1]))
@@ -218,9 +257,9 @@ async def test_a_peer_that_does_not_name_its_ports_is_answered_where_it_sends_fr
     pair.close()
 
 
-async def test_a_second_setup_may_name_other_ports(senders):
+async def test_a_second_setup_may_name_other_ports(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     pair.lock(HOST, (port_of(senders[2]), port_of(senders[1])))
     senders[0].sendto(b"old", (HOST, pair.ports[0]))
@@ -230,10 +269,10 @@ async def test_a_second_setup_may_name_other_ports(senders):
     pair.close()
 
 
-async def test_icmp_errors_harm_nothing(senders):
+async def test_icmp_errors_harm_nothing(senders, receiver):
     """On uvloop, one that waits on a connected socket would end the reading for good."""
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     server_port = port_of(senders[1])
     pair.lock(HOST, (port_of(senders[0]), server_port))
     for number in range(1, 11):
@@ -249,9 +288,9 @@ async def test_icmp_errors_harm_nothing(senders):
     pair.close()
 
 
-async def test_a_stranger_is_not_let_in_on_the_port_that_sends(senders):
+async def test_a_stranger_is_not_let_in_on_the_port_that_sends(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     for one in (senders[2], senders[0], senders[1], senders[2]):
         one.sendto(b"%d" % port_of(one), (HOST, pair.ports[1]))
@@ -260,9 +299,9 @@ async def test_a_stranger_is_not_let_in_on_the_port_that_sends(senders):
     pair.close()
 
 
-async def test_closing_while_datagrams_wait_delivers_none_of_them(senders):
+async def test_closing_while_datagrams_wait_delivers_none_of_them(senders, receiver):
     collector = Collector()
-    pair = pair_of(collector)
+    pair = pair_of(collector, receiver)
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     senders[0].sendto(b"late", (HOST, pair.ports[0]))
     pair.close()
@@ -273,15 +312,15 @@ async def test_closing_while_datagrams_wait_delivers_none_of_them(senders):
     pair.rtp.start()
 
 
-async def test_closing_within_a_batch_ends_it(senders):
+async def test_closing_within_a_batch_ends_it(senders, receiver):
     pair: UdpPair
 
-    def close(views: list[memoryview], now: float) -> None:
+    def close(datagrams: Datagrams) -> None:
         pair.close()
         done.set()
 
     done = asyncio.Event()
-    pair = open_pair(HOST, close, close)
+    pair = open_pair(HOST, close, close, how=receiving(receiver))
     pair.lock(HOST, (port_of(senders[0]), port_of(senders[1])))
     senders[0].sendto(b"x", (HOST, pair.ports[0]))
     async with asyncio.timeout(5):
@@ -323,6 +362,7 @@ def test_a_loop_that_watches_no_sockets_receives_all_the_same(senders):
         senders[1].sendto(b"report", (HOST, pair.ports[1]))
         await collector.until(lambda: len(collector.rtp) == 2 and collector.rtcp)
         assert collector.rtp == [b"1", b"2" * 60_000]
+        assert pair.rtp.receiver == "datagram"
         pair.close()
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -191,3 +191,25 @@ def test_a_size_that_does_not_fit_is_refused():
         serialize_au_headers([1 << 13])
     with pytest.raises(LocalProtocolError):
         serialize_au_headers([1] * 4096)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8191), st.integers(0, 7)), min_size=1, max_size=20))
+def test_headers_of_one_word_say_what_those_of_the_same_fields_and_a_flag_say(fields):
+    words = "".join(f"{size:013b}{delta:03b}" for size, delta in fields)
+    flagged = "".join(f"{size:013b}{delta:03b}0" for size, delta in fields)
+    plain, _ = parse(section(words))
+    general, _ = parse(section(flagged), AuLayout(random_access=1))
+    assert plain == general
+
+
+@pytest.mark.parametrize("bits", range(16))
+def test_less_than_one_word_is_no_header(bits):
+    with pytest.raises(MalformedPacket, match="no AU header"):
+        parse(bits.to_bytes(2, "big") + bytes(2))
+
+
+def test_a_rest_behind_words_is_padding_and_their_number_is_bounded():
+    assert len(parse(section("0" * 47))[0]) == 2
+    assert len(parse(section("0" * 16 * MAX_UNITS + "0" * 15))[0]) == MAX_UNITS
+    with pytest.raises(MalformedPacket, match="more than"):
+        parse(section("0" * 16 * (MAX_UNITS + 1)))

@@ -53,6 +53,15 @@ def test_nothing_is_missing_between_neighbours():
     assert lost(depacketizer(), packet(1), packet(2), packet(3)) == [0, 0, 0]
 
 
+def test_many_packets_are_pushed_one_after_the_other():
+    one, other = depacketizer(), depacketizer()
+    packets = [packet(number) for number in (1, 2, 5, 5, 6)]
+    units = [unit for each in packets for unit in one.push(each)]
+    assert other.push_many(packets) == units
+    assert [unit.lost for unit in units] == [0, 0, 2, 0, 0]
+    assert other.push_many([]) == []
+
+
 def test_missing_packets_are_counted_across_the_wrap():
     assert lost(depacketizer(), packet(0xFFFE), packet(2)) == [0, 3]
 

@@ -1,8 +1,12 @@
 """One access unit under construction."""
 
+import random
+
+import pytest
+
 from rtspkit.options import Limits
 from rtspkit.payload.h264_parameters import READER
-from rtspkit.payload.nal import join_annex_b, split_annex_b
+from rtspkit.payload.nal import START_CODE, join_annex_b, split_annex_b
 from rtspkit.payload.parameter_sets import ParameterSets
 from rtspkit.payload.pending_unit import (
     CLOSED,
@@ -27,9 +31,10 @@ def fill(unit, *nal_units):
             unit.has_slice = True
         assert unit.open(kind)
         start = unit.nal_start
-        unit.buffer += nal_unit
+        assert unit.add(nal_unit)
         unit.close()
         if not kind & SLICE:
+            assert unit.last_nal_unit(start) == nal_unit
             unit.note_other(start, READER.key(nal_unit) if kind & PARAMETER_SET else None)
     return unit
 
@@ -65,13 +70,18 @@ def test_a_set_that_cannot_be_read_stays_where_it_is():
     assert data_of(b"\x67\x01", PPS, IDR, in_force=(PPS,)) == [b"\x67\x01", PPS, IDR]
 
 
-def test_a_nal_unit_with_a_hole_is_cut_off_again():
+def test_a_nal_unit_with_a_hole_is_cut_off_again_and_its_room_is_free():
     unit = fill(PendingUnit(Limits()), IDR)
+    room = unit.room
     unit.open(SLICE)
-    unit.buffer += b"half"
+    unit.add(b"ha")
+    unit.add(b"lf")
     unit.cut(unit.nal_start)
-    assert unit.buffer == join_annex_b([IDR])
+    assert b"".join(unit.parts) == join_annex_b([IDR])
     assert (unit.nal_start, unit.fragment, unit.slices) == (CLOSED, CLOSED, 1)
+    assert (unit.room, unit.settled) == (room, len(unit.parts))
+    unit.settle()
+    assert unit.data(ParameterSets(READER, ())) == join_annex_b([IDR])
 
 
 def test_whole_slices_are_counted():
@@ -84,7 +94,7 @@ def test_more_nal_units_than_the_limit_break_the_unit():
     unit = fill(PendingUnit(Limits(nal_units=2)), AUD, NON_IDR)
     assert not unit.open(SLICE)
     assert unit.broken
-    assert unit.buffer == b""
+    assert unit.parts == []
     assert not unit.open(SLICE)
 
 
@@ -97,9 +107,50 @@ def test_a_nal_unit_that_was_cut_off_does_not_count():
 
 
 def test_more_bytes_than_the_limit_break_the_unit_and_are_freed():
-    unit = fill(PendingUnit(Limits(video_access_unit=10)), b"\x41\x9a\x01\x02\x03\x04")
-    assert unit.check_size()
+    unit = fill(PendingUnit(Limits(video_access_unit=13)), b"\x41\x9a\x01\x02\x03")
     unit.open(SLICE)
-    assert not unit.check_size()
-    assert unit.buffer == b""
-    assert unit.nal_start == CLOSED
+    assert not unit.broken
+    assert not unit.add(b"\x41")
+    assert unit.broken
+    assert (unit.parts, unit.nal_start) == ([], CLOSED)
+
+
+def test_a_unit_of_just_the_limit_is_within_it():
+    unit = fill(PendingUnit(Limits(video_access_unit=9)), b"\x41\x9a\x01\x02\x03")
+    assert (unit.room, unit.broken) == (0, False)
+
+
+@pytest.mark.parametrize("sizes", [[300], [300] * 3, [1] * 1000, [1, 300, 2, 3, 300, 1]])
+def test_settling_copies_views_and_changes_no_byte(sizes):
+    memory = bytearray(random.Random(1).randbytes(sum(sizes)))
+    unit = PendingUnit(Limits())
+    unit.open(SLICE)
+    view, position = memoryview(memory), 0
+    for size in sizes:
+        unit.parts.append(view[position : position + size])
+        unit.settle()
+        position += size
+    view.release()
+    memory.append(0)  # raises BufferError while any view of it is alive
+    unit.close()
+    assert unit.data(ParameterSets(READER, ())) == START_CODE + memory[:-1]
+
+
+def test_a_nal_unit_that_begins_settles_the_one_before():
+    memory = bytearray(b"\x41\x9a\x01")
+    unit = PendingUnit(Limits())
+    unit.open(SLICE)
+    unit.parts.append(memoryview(memory))
+    unit.close()
+    unit.open(SLICE)
+    memory.append(0)
+    assert all(type(part) is bytes for part in unit.parts)
+
+
+def test_small_pieces_are_kept_as_few():
+    unit = PendingUnit(Limits())
+    unit.open(SLICE)
+    for _ in range(10_000):
+        unit.add(b"x")
+        unit.settle()
+    assert len(unit.parts) < 50

@@ -42,6 +42,16 @@ def read(data, *, channels=(), step=None, limits=None, bulk=False):
     return events
 
 
+def read_pieces(pieces, reader):
+    """Every event of these pieces, one by one."""
+    events = []
+    for piece in pieces:
+        reader.receive_data(piece)
+        while (event := reader.next_event()) is not None:
+            events.append(event)
+    return events
+
+
 def merged(events):
     """The events with runs of garbage joined: how they are cut depends on the pieces."""
     out = []
@@ -170,6 +180,82 @@ def test_what_was_fed_is_unchanged():
     assert data == DIALOGUE
 
 
+# --- reading ahead
+
+
+def read_ahead(reader, data):
+    runs, position = reader.read_frames(memoryview(data), 1.0)
+    frames = [(run.channel, bytes(view)) for run in runs for view in run.datagrams]
+    return frames, data[position:]
+
+
+def test_frames_are_read_ahead_without_taking_the_piece():
+    reader = MessageReader(channels={0, 1})
+    data = FRAME * 2 + REPORT + FRAME[:9]
+    assert read_ahead(reader, data) == ([(0, RTP), (0, RTP), (1, RTCP)], FRAME[:9])
+    assert reader.next_events() == []  # nothing was taken
+    reader.receive_data(FRAME[:9])
+    reader.receive_data(FRAME[9:])
+    assert reader.next_event() == InterleavedFrame(0, memoryview(RTP))
+
+
+@pytest.mark.parametrize(
+    "before", [FRAME[:9], OK[:9], DESCRIBED[:-2], b"$", b"R", b"\x00\x00junk", OK, FRAME]
+)
+def test_nothing_is_read_ahead_while_something_is_half_read_or_not_taken(before):
+    reader = MessageReader(channels={0, 1})
+    reader.receive_data(before)
+    if before not in (OK, FRAME):
+        reader.next_events()
+    assert read_ahead(reader, FRAME * 2) == ([], FRAME * 2)
+
+
+def test_nothing_is_read_ahead_before_a_channel_is_known():
+    assert read_ahead(MessageReader(), FRAME * 2) == ([], FRAME * 2)
+
+
+def test_nothing_is_read_ahead_of_a_reader_that_is_dead():
+    reader = MessageReader(channels={0}, limits=Limits(garbage=10))
+    reader.receive_data(bytes(50))
+    with pytest.raises(LimitExceeded):
+        reader.next_event()
+    assert read_ahead(reader, FRAME * 2) == ([], FRAME * 2)
+
+
+@pytest.mark.parametrize("size", range(1, len(FRAME)))
+def test_a_frame_that_is_not_whole_is_a_beginning(size):
+    reader = MessageReader(channels={0})
+    assert reader.is_beginning(memoryview(FRAME)[:size])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [OK, b"\r", FRAME, FRAME + OK, serialize_frame(9, RTP)[:2], serialize_frame(9, RTP)[:20]],
+)
+def test_what_has_to_be_looked_at_is_none(rest):
+    """A whole frame, a message, garbage; a channel that was never set up."""
+    assert not MessageReader(channels={0}).is_beginning(memoryview(rest))
+
+
+def test_out_of_order_nothing_is_a_beginning():
+    reader = MessageReader(channels={0})
+    reader.receive_data(b"\x00junk")
+    reader.next_events()
+    assert reader.resynchronizing
+    assert not reader.is_beginning(memoryview(FRAME)[:9])
+
+
+def test_blank_lines_before_frames_read_ahead_are_no_deviation_of_a_later_message():
+    reader = MessageReader(channels={0})
+    reader.receive_data(b"\r\n")
+    assert reader.next_events() == []
+    frames, rest = read_ahead(reader, FRAME * 2 + OK)
+    assert frames == [(0, RTP)]
+    reader.receive_data(rest)
+    (_, response) = reader.next_events()
+    assert response.deviations == ()
+
+
 # --- QUIRKS, RTSP text
 
 
@@ -236,9 +322,30 @@ def test_quirk_blank_line_before_a_response(blank):
     assert again.deviations == ("blank-line-before-message",)
 
 
-def test_blank_lines_before_a_frame_are_no_deviation_of_a_later_message():
-    _, response = read(b"\r\n" + FRAME + OK)
+@pytest.mark.parametrize("channels", [(), (0, 1)])
+@pytest.mark.parametrize("between", [FRAME, FRAME * 3, FRAME + REPORT])
+def test_blank_lines_before_a_frame_are_no_deviation_of_a_later_message(between, channels):
+    *_, response = read(b"\r\n" + between + OK, channels=channels)
     assert response.deviations == ()
+    pieces = [FRAME + b"\r\n", between, OK]
+    *_, response = read_pieces(pieces, MessageReader(channels=channels))
+    assert response.deviations == ()
+
+
+def test_nor_are_they_when_many_events_are_taken_at_once():
+    reader, events = MessageReader(channels=(0,)), []
+    for piece in (FRAME + b"\r\n", FRAME * 3, OK):
+        reader.receive_data(piece)
+        events += reader.next_events()
+    assert events[-1].deviations == ()
+
+
+def test_blank_lines_with_frames_between_them_never_add_up():
+    """A device that ends each picture with an empty line plays for days."""
+    reader = MessageReader(limits=Limits(garbage=64), channels=(0,))
+    for _ in range(100):
+        frames = read_pieces([FRAME + FRAME, b"\r\n\r\n"], reader)
+        assert len(frames) == 2
 
 
 @pytest.mark.parametrize("value", ["application/sdp;charset=utf-8", ""])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtspkit.errors import LocalProtocolError, MalformedPacket
-from rtspkit.wire.rtp import HeaderExtension, WallClock, parse_rtp, serialize_rtp
+from rtspkit.wire.rtp import HeaderExtension, WallClock, parse_rtp, parse_rtp_at, serialize_rtp
 
 PLAIN = bytes.fromhex("80e0 0001 00000002 00000003") + b"payload"
 
@@ -107,6 +107,53 @@ class TestParse:
         assert "sequence_number=1" in text
         assert "7 bytes" in text
         assert "payload'" not in text
+
+
+class TestPlace:
+    """A packet is a place in memory, and may be moved to another."""
+
+    def test_it_may_lie_anywhere(self):
+        data = build(csrcs=[7], extension=(0xBEDE, b"\x10\xaa\x00\x00"), padding=4)
+        memory = memoryview(b"before" + data + b"behind")
+        packet = parse_rtp_at(memory, 6, len(data))
+        alone = parse_rtp(data)
+        assert (bytes(packet), len(packet)) == (data, len(data))
+        assert (packet.payload, packet.csrcs, packet.padding_size) == (b"payload", (7,), 4)
+        assert packet.extension.elements() == alone.extension.elements()
+        assert packet.payload.obj is memory.obj
+
+    @pytest.mark.parametrize("size", [0, 11])
+    def test_what_lies_behind_it_is_none_of_its_header(self, size):
+        with pytest.raises(MalformedPacket, match="at least 12 bytes"):
+            parse_rtp_at(memoryview(PLAIN), 0, size)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            build(csrcs=[1, 2, 3])[:20],
+            build(extension=(0xBEDE, bytes(8)), payload=b"")[:15],
+            build(extension=(0xBEDE, bytes(8)), payload=b"")[:19],
+            build(payload=b"abc", padding=9)[:15],
+        ],
+    )
+    def test_lengths_end_with_the_packet_whatever_lies_behind_it(self, data):
+        memory = memoryview(data + b"\x01" * 100)
+        with pytest.raises(MalformedPacket):
+            parse_rtp_at(memory, 0, len(data))
+
+    def test_moved_it_is_the_same_and_views_of_it_stay(self):
+        data = build(csrcs=[7, 8], extension=(0xBEDE, b"\x10\xaa\x00\x00"), padding=3)
+        packet = parse_rtp_at(memoryview(b"--" + data), 2, len(data))
+        held, before = packet.payload, repr(packet)
+        place = memoryview(bytes(100) + data + bytes(9))
+        original, packet = packet, packet.moved(place, 100)
+        assert original.payload == b"payload"
+        assert original.payload.obj is held.obj
+        assert (packet.start, packet.size) == (100, len(data))
+        assert packet.payload.obj is place.obj
+        assert held.obj is not place.obj
+        assert held == packet.payload == b"payload"
+        assert (bytes(packet), repr(packet), packet.csrcs) == (data, before, (7, 8))
 
 
 class TestWallTime:

@@ -1,0 +1,208 @@
+"""``session.access_units()``: packets in, what a decoder takes out.
+
+Layer:  client
+Rules
+- Each stream of pictures begins with a complete keyframe, and begins again with one when the
+  consumer was too slow and packets were dropped: no decoder is fed with what it cannot decode.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+from rtspkit.client.packet_source import PacketSource
+from rtspkit.errors import RtspError, UnsupportedPayload
+from rtspkit.options import Limits
+from rtspkit.payload.base import AccessUnit, Depacketizer
+from rtspkit.payload.nal_units import NalUnitDepacketizer
+from rtspkit.payload.registry import depacketizer
+from rtspkit.wire.rtp import RtpPacket
+from rtspkit.wire.stream import Stream
+
+__all__ = ["AccessUnitIterator", "UnitCounters", "make_depacketizers"]
+
+
+@dataclass(slots=True)
+class UnitCounters:
+    """Access units of one stream, as one iterator made them.
+
+    ``before_keyframe`` counts the pictures that came before the first keyframe and were left out.
+    """
+
+    access_units: int = 0
+    before_keyframe: int = 0
+    keyframes: int = 0
+    first_keyframe: float | None = None
+    dropped_units: int = 0
+    incomplete_units: int = 0
+    malformed_payloads: int = 0
+
+
+AT_ONCE = 64  # packets that are taken together; units of them may be ready before their turn
+stream_of = attrgetter("stream")
+KEYFRAME_WAIT = 10.0  # seconds; a stream without keyframes (intra refresh) begins then
+
+
+class AccessUnitIterator(AsyncIterator[AccessUnit]):
+    """``session.access_units()``: what a decoder takes, one at a time.
+
+    Each stream of pictures begins with a complete keyframe; when none has come for
+    ``KEYFRAME_WAIT`` seconds, with whatever comes.
+
+    Args:
+        source: The packets.
+        depacketizers: One for each stream in it, by index.
+        note: Told what a sender does against its RFC, each kind once a stream.
+    """
+
+    def __init__(
+        self,
+        source: PacketSource,
+        depacketizers: dict[int, Depacketizer],
+        note: Callable[[str, str], None] = lambda identifier, detail: None,
+    ) -> None:
+        self._source = source
+        self._queue = source.queue
+        self._depacketizers = depacketizers
+        self._ready: deque[AccessUnit] = deque()
+        self._flushed = False
+        self._interrupted: set[int] = set()  # streams whose next unit does not follow the last
+        self._note = note
+        self._noted = dict.fromkeys(depacketizers, 0)
+        self._before_keyframe: dict[int, float | None] = {
+            index: None
+            for index, maker in depacketizers.items()
+            if isinstance(maker, NalUnitDepacketizer)
+        }
+        self.counters = {index: UnitCounters() for index in depacketizers}
+
+    def __aiter__(self) -> AccessUnitIterator:
+        return self
+
+    async def __anext__(self) -> AccessUnit:
+        ready, queue = self._ready, self._queue
+        while not ready:
+            if queue.items or await self._wait():
+                if queue.pass_gap():
+                    self._begin_again()
+                self._push(queue.take(AT_ONCE))
+            elif not ready:
+                raise StopAsyncIteration
+        return ready.popleft()
+
+    async def _wait(self) -> bool:
+        """Wait for a packet; at the end, what the depacketizers still hold comes first."""
+        try:
+            if await self._queue.wait():
+                return True
+        except RtspError:
+            self._flush()
+            if not self._ready:
+                raise
+            return False
+        self._flush()
+        return False
+
+    def _push(self, packets: list[RtpPacket]) -> None:
+        for stream, group in groupby(packets, stream_of):
+            maker = self._depacketizers[stream.index]
+            together = list(group)
+            units = maker.push_many(together) if len(together) > 1 else maker.push(together[0])
+            if units:
+                self._count(stream, maker, units)
+
+    def _begin_again(self) -> None:
+        """Packets were dropped: what they belonged to is of no use, up to the next keyframe."""
+        for index, maker in self._depacketizers.items():
+            given_up = maker.flush()
+            self._interrupted.add(index)
+            if isinstance(maker, NalUnitDepacketizer):
+                self.counters[index].before_keyframe += len(given_up)
+                self._before_keyframe[index] = None
+
+    def _flush(self) -> None:
+        if self._flushed:
+            return
+        self._flushed = True
+        for stream in self._source.streams or ():
+            maker = self._depacketizers[stream.index]
+            self._count(stream, maker, maker.flush())
+
+    def _count(self, stream: Stream, maker: Depacketizer, units: list[AccessUnit]) -> None:
+        counters = self.counters[stream.index]
+        for unit in units:
+            unit.stream = stream
+            if stream.index in self._before_keyframe and not self._begins(stream.index, unit):
+                counters.before_keyframe += 1
+                continue
+            if stream.index in self._interrupted:
+                self._interrupted.remove(stream.index)
+                unit.discontinuity = True
+            self._ready.append(unit)
+            counters.access_units += 1
+            if unit.keyframe:
+                counters.keyframes += 1
+                if counters.first_keyframe is None:
+                    counters.first_keyframe = unit.arrival
+            if unit.parameter_sets_changed or not stream.parameter_sets:
+                stream.parameter_sets = maker.parameter_sets
+        counters.dropped_units = maker.counters.dropped_units
+        counters.incomplete_units = maker.counters.incomplete_units
+        counters.malformed_payloads = maker.counters.malformed
+        deviations = maker.deviations
+        if len(deviations) > self._noted[stream.index]:
+            for identifier in deviations[self._noted[stream.index] :]:
+                self._note(identifier, f"{stream.media} {stream.encoding_name}")
+            self._noted[stream.index] = len(deviations)
+
+    def _begins(self, index: int, unit: AccessUnit) -> bool:
+        """Whether a stream that has not begun yet begins with this unit."""
+        since = self._before_keyframe[index]
+        if since is None:
+            since = self._before_keyframe[index] = unit.arrival
+        if (unit.keyframe and unit.complete) or unit.arrival - since >= KEYFRAME_WAIT:
+            del self._before_keyframe[index]
+            return True
+        return False
+
+    @property
+    def dropped(self) -> int:
+        """Packets that this consumer was too slow for."""
+        return self._queue.dropped
+
+
+def make_depacketizers(
+    streams: tuple[Stream, ...], limits: Limits, *, required: bool
+) -> dict[int, Depacketizer]:
+    """A fresh depacketizer for each stream that has one.
+
+    Args:
+        streams: The streams.
+        limits: Bounds on what they keep.
+        required: Whether a stream without one is an error; else it is left out.
+
+    Raises:
+        UnsupportedPayload: As ``required`` says; or none of the streams has one.
+    """
+    made: dict[int, Depacketizer] = {}
+    failure: UnsupportedPayload | None = None
+    for stream in streams:
+        try:
+            made[stream.index] = depacketizer(
+                stream.encoding_name,
+                stream.clock_rate,
+                stream.fmtp,
+                stream.channels,
+                limits=limits,
+            )
+        except UnsupportedPayload as error:
+            if required:
+                raise
+            failure = error
+    if not made and failure is not None:
+        raise failure
+    return made

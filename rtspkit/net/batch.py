@@ -1,0 +1,328 @@
+"""Many datagrams for one system call: ``recvmmsg`` into the slots of a slab.
+
+Layer:  net (Linux; ``recvmmsg_works`` says whether it can be used)
+In:     a connected UDP socket from which only the peer is heard
+Out:    ``read()``: Datagrams, with the kernel's own times of arrival
+
+Facts the code leans on
+- The kernel joins datagrams of one size that came together (``UDP_GRO``) and says what that size
+  was. It is asked to from the start. Once a joined one is seen, one message a call is read, behind
+  the last one without a gap: slots for the largest would lie empty most of the time, and hold
+  memory. When little is joined any more, slots are filled again.
+- A datagram that is larger than its slot goes on in the overflow: it is put together by a copy.
+- Whether there is more behind a joined message, only another call would say. It is made while such
+  calls find something; else the loop says so, when the socket is readable still.
+- Fewer datagrams than there were slots for: the queue is empty, and no other call has to say so.
+- The kernel tells its drops with every datagram from the first drop on, as a running total.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import struct
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import repeat
+
+from rtspkit.net.arrival import ArrivalClock
+from rtspkit.net.message_headers import (
+    LoneHeader,
+    MessageHeaders,
+    Overflow,
+    control_messages,
+)
+from rtspkit.net.mmsghdr import HEADER_SIZE, c_function
+from rtspkit.net.slab import BYTES, DATAGRAMS, Slab, SlabPool
+from rtspkit.wire.datagrams import Datagrams, lone_datagrams
+
+__all__ = ["BatchReader", "recvmmsg_works"]
+
+SO_TIMESTAMPNS = 35
+SO_RXQ_OVFL = 40
+SOL_UDP = 17
+UDP_GRO = 104
+TIMESTAMP_SIZE = 32  # of the control messages when only the time is told
+TIMESTAMP_AND_DROPS_SIZE = TIMESTAMP_SIZE + 24
+# Two control messages that follow each other: the time, and the size of what was joined.
+TIMESTAMP_AND_SEGMENT = struct.Struct("QIIqqQIIi4x")
+TIMESTAMP_FIRST = (32, socket.SOL_SOCKET, SO_TIMESTAMPNS)
+SEGMENT_SECOND = (20, SOL_UDP, UDP_GRO)
+WINDOW = 256  # messages after which it is decided whether joining pays
+JOINED_LEAST = 1.5  # datagrams to a message that make it pay
+MESSAGE_LARGEST = 64 * 1024  # bytes
+AT_ONCE = 0.0001  # seconds; messages that are not further apart were there together
+ICMP_ERRORS = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)  # each told once
+
+
+_recvmmsg = c_function(
+    "recvmmsg",
+    (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p),
+)
+
+
+@cache
+def recvmmsg_works() -> bool:
+    """Whether the system has it and it writes where we look; tried once, on a pair of sockets."""
+    if _recvmmsg is None:
+        return False
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    with ours, theirs:
+        for data in (b"one", b"three"):
+            theirs.send(data)
+        found = BatchReader(ours, SlabPool(), time.monotonic).read()
+        return found is not None and [bytes(view) for view in found] == [b"one", b"three"]
+
+
+class BatchReader:
+    """Reads one socket.
+
+    Args:
+        sock: Not blocking.
+        pool: Of the loop.
+        clock: Gives monotonic seconds; datagrams without a time of their own get it.
+        to_the_end: Whether nobody says so when something is left: it is always asked again.
+
+    Attributes:
+        name: ``"recvmmsg"``.
+        drained: Whether the last read has left nothing behind.
+        calls: System calls made.
+        errors: Errors that the kernel told instead of datagrams.
+        kernel_drops: Datagrams that found the kernel's queue full.
+        copies: Datagrams put together from two places.
+        joined: Datagrams that the kernel had joined to others.
+    """
+
+    name = "recvmmsg"
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        pool: SlabPool,
+        clock: Callable[[], float],
+        *,
+        to_the_end: bool = False,
+    ) -> None:
+        assert _recvmmsg is not None, "who asks recvmmsg_works() first does not get here"
+        self._recvmmsg = _recvmmsg
+        self._descriptor = sock.fileno()
+        self._pool = pool
+        self._arrival = ArrivalClock(clock)
+        self._lone: LoneHeader | None = None  # while messages are read one by one
+        self._to_the_end = to_the_end
+        self._ask_again = to_the_end  # whether another call is likely to find another message
+        self._last_read = 0.0
+        self._messages = self._segments = 0  # of the window
+        self.drained = True
+        self.calls = self.errors = self.kernel_drops = self.copies = self.joined = 0
+        if sock.family != socket.AF_UNIX:
+            for level, option in (
+                (socket.SOL_SOCKET, SO_TIMESTAMPNS),
+                (socket.SOL_SOCKET, SO_RXQ_OVFL),
+                (SOL_UDP, UDP_GRO),
+            ):
+                try:
+                    sock.setsockopt(level, option, 1)
+                except OSError:
+                    continue  # an older kernel: it tells less, and everything else works
+
+    def read(self) -> Datagrams | None:
+        """What has arrived, at most one slab full; None when there is nothing."""
+        if self._lone is not None:
+            return self._read_one(self._lone)
+        slab = self._pool.current(DATAGRAMS, DATAGRAMS.slot_size)
+        if slab is None:
+            return self._read_copies()
+        first, count = self._receive(slab)
+        if not count:
+            return None
+        now, wall = self._arrival.read()
+        size = slab.size_class.slot_size
+        slab.used += count * size
+        headers: MessageHeaders = slab.headers
+        lengths = headers.lengths[first : first + count].tolist()
+        controls = headers.control_lengths[first : first + count].tolist()
+        if (
+            (
+                controls.count(TIMESTAMP_SIZE) != count
+                and not self._only_drops(slab, first, controls)
+            )
+            or max(lengths) > size
+            or 0 in lengths
+        ):
+            return self._read_unusual(slab, first, lengths, now, wall)
+        seconds = headers.seconds[first : first + count].tolist()
+        nanoseconds = headers.nanoseconds[first : first + count].tolist()
+        arrivals = self._arrival.many(seconds, nanoseconds, now, wall)
+        starts = range(first * size, (first + count) * size, size)
+        assert slab.view is not None
+        return Datagrams(repeat(slab.view), starts, lengths, arrivals, now)
+
+    def _receive(self, slab: Slab) -> tuple[int, int]:
+        """Fill the free slots; gives the first one and how many were."""
+        if slab.headers is None:
+            if self._pool.overflow is None:
+                self._pool.overflow = Overflow(DATAGRAMS.slots)
+            slab.headers = MessageHeaders(slab, self._pool.overflow)
+        first = slab.used // slab.size_class.slot_size
+        room = slab.size_class.slots - first
+        count = self._call(slab.headers.address + first * HEADER_SIZE, room)
+        self.drained = count < room
+        return first, count
+
+    def _call(self, address: int, room: int) -> int:
+        """Receive up to ``room`` messages to where the headers at ``address`` say."""
+        while True:
+            self.calls += 1
+            count = self._recvmmsg(self._descriptor, address, room, socket.MSG_DONTWAIT, None)
+            if count >= 0:
+                return count
+            number = ctypes.get_errno()
+            if number in (errno.EAGAIN, errno.EWOULDBLOCK):
+                return 0
+            if number == errno.EINTR:
+                continue
+            self.errors += 1
+            if number not in ICMP_ERRORS:
+                return 0
+
+    def _read_one(self, header: LoneHeader) -> Datagrams | None:
+        """One message, mostly of many datagrams that were joined."""
+        slab = self._pool.current(BYTES, MESSAGE_LARGEST)
+        if slab is None:
+            return self._read_copies()
+        begin = slab.used
+        header.point_at(slab.address + begin)
+        if not self._call(header.address, 1):
+            self._ask_again = self._to_the_end
+            self.drained = True
+            return None
+        length = header.length
+        now, wall = self._arrival.read()
+        slab.used += length
+        if now - self._last_read < AT_ONCE:
+            self._ask_again = True
+        self._last_read = now
+        self.drained = not self._ask_again
+        size = header.control_length
+        if size == TIMESTAMP_AND_SEGMENT.size:
+            told = TIMESTAMP_AND_SEGMENT.unpack_from(header.control)
+        else:
+            told = ()
+        if told[:3] == TIMESTAMP_FIRST and told[5:8] == SEGMENT_SECOND:
+            arrival = self._arrival.one(told[3], told[4], now, wall)
+            segment: int = told[8]
+        else:
+            control = memoryview(header.control)[:size]
+            arrival, segment = self._told(control, now, wall)
+        segment = segment or length
+        starts = range(begin, begin + length, segment or 1)
+        count = len(starts)
+        self._weigh(1, count, large=length > DATAGRAMS.slot_size)
+        if not count:
+            return None
+        lengths = [segment] * count
+        lengths[-1] = begin + length - starts[-1]
+        assert slab.view is not None
+        return Datagrams(repeat(slab.view), starts, lengths, repeat(arrival), now)
+
+    def _only_drops(self, slab: Slab, first: int, controls: Sequence[int]) -> bool:
+        """Whether every message tells its time and the kernel's drops, and nothing else."""
+        count = len(controls)
+        if controls.count(TIMESTAMP_AND_DROPS_SIZE) != count:
+            return False
+        kinds = slab.headers.second_kinds[first : first + count].tolist()
+        if kinds.count(SO_RXQ_OVFL) != count:
+            return False
+        self.kernel_drops = slab.headers.second_values[first + count - 1]
+        return True
+
+    # -- what is unusual ----------------------------------------------------------------------
+
+    def _read_unusual(
+        self, slab: Slab, first: int, lengths: Sequence[int], now: float, wall: int
+    ) -> Datagrams | None:
+        """Messages that were joined, that overflow their slots, or that tell of drops."""
+        size = slab.size_class.slot_size
+        views: list[memoryview] = []
+        starts: list[int] = []
+        sizes: list[int] = []
+        arrivals: list[float] = []
+        assert slab.view is not None
+        for slot, length in enumerate(lengths, first):
+            arrival, segment = self._told(slab.headers.control(slot), now, wall)
+            if not length:
+                continue
+            view, start = slab.view, slot * size
+            if length > size:
+                view, start = self._put_together(slab, slot, length), 0
+            segment = segment or length
+            parts = range(start, start + length, segment)
+            count = len(parts)
+            starts += parts
+            sizes += [segment] * count
+            sizes[-1] = start + length - parts[-1]
+            views += [view] * count
+            arrivals += [arrival] * count
+        self._weigh(len(lengths), len(starts))
+        return Datagrams(views, starts, sizes, arrivals, now) if starts else None
+
+    def _told(self, control: memoryview, now: float, wall: int) -> tuple[float, int]:
+        """When a message arrived, and the size of what was joined in it, or 0."""
+        arrival, segment = now, 0
+        for level, kind, data in control_messages(control):
+            if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+                seconds, nanoseconds = struct.unpack("qq", data[:16])
+                arrival = self._arrival.one(seconds, nanoseconds, now, wall)
+            elif (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
+                (self.kernel_drops,) = struct.unpack("I", data[:4])
+            elif (level, kind) == (SOL_UDP, UDP_GRO):
+                (segment,) = struct.unpack("i", data[:4])
+        return arrival, max(segment, 0)
+
+    def _put_together(self, slab: Slab, slot: int, length: int) -> memoryview:
+        """A datagram that is larger than its slot, as bytes of its own."""
+        size = slab.size_class.slot_size
+        start, rest = slot * size, slot * MESSAGE_LARGEST
+        memory = slab.headers.overflow.memory
+        self.copies += 1
+        self._lone = self._lone or LoneHeader()
+        return memoryview(
+            bytes(slab.writable[start : start + size]) + memory[rest : rest + length - size]
+        )
+
+    def _weigh(self, messages: int, segments: int, *, large: bool = False) -> None:
+        """Count what was joined, and decide how to go on; a giant is worth as much."""
+        if segments > messages:
+            self.joined += segments
+            self._lone = self._lone or LoneHeader()
+        self._messages += messages
+        self._segments += max(segments, 2) if large else segments
+        if self._messages >= WINDOW:
+            if self._segments < JOINED_LEAST * self._messages:
+                self._lone = None
+            self._messages = self._segments = 0
+
+    def _read_copies(self) -> Datagrams | None:
+        """The pool is at its bound: what arrives is copied out of scratch memory, or dropped."""
+        slab = self._pool.scratch(DATAGRAMS)
+        _, count = self._receive(slab)
+        if not count:
+            return None
+        lengths = slab.headers.lengths[:count].tolist()
+        found = self._read_unusual(slab, 0, lengths, *self._arrival.read())
+        if found is None:
+            return None
+        copies = (
+            (self._pool.copy_out(view), at) for view, at in zip(found, found.arrivals, strict=False)
+        )
+        kept = [(copy, at) for copy, at in copies if copy is not None]
+        self.copies += len(kept)
+        datagrams = lone_datagrams([copy for copy, _ in kept], found.latest)
+        datagrams.arrivals = [at for _, at in kept]
+        return datagrams

@@ -1,0 +1,6 @@
+"""Put the helper beside the tests where they can import it."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
