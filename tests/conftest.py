@@ -50,7 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             names.insert(0, "nothing_left")
 
 
-def pytest_collection_finish() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _little_to_look_through() -> None:
     """Collecting garbage after each test is cheap when what is there before is left out."""
     gc.collect()
     gc.freeze()

@@ -35,27 +35,26 @@ def test_without_a_socket_all_is_nothing():
 async def test_udp_is_read_in_the_way_that_was_asked_for(receiver):
     if receiver == "recvmmsg" and not recvmmsg_works():
         pytest.skip("this system has no recvmmsg")
-    async with Camera(packets=200, speed=20) as camera:
+    async with Camera(packets=100, speed=50) as camera:
         options = {"transport": "udp", "receiver": receiver, "timeouts": SHORT}
         async with rtspkit.connect(camera.url, **options) as session:
             packets = [packet async for packet in session.packets()]
             stats = session.stats()
-    assert len(packets) == stats.packets == 400
+    assert len(packets) == stats.packets == 200
     assert stats.receiver == receiver
-    if receiver != "datagram":  # the loop reads by itself, and does not tell how often
-        assert 0 < stats.wake_ups <= 450
-        assert stats.wake_ups <= stats.system_calls
-    assert 1 <= stats.largest_batch <= 400
+    assert 0 < stats.wake_ups <= 250
+    assert stats.wake_ups <= stats.system_calls
+    assert 1 <= stats.largest_batch <= 200
     assert stats.receive_buffer > 0
     assert stats.kernel_dropped == sum(stream.kernel_dropped for stream in stats.streams) == 0
     assert stats.zero_copy > 0.99
 
 
 async def test_tcp_is_a_stream():
-    async with Camera(packets=200, speed=20) as camera:
+    async with Camera(packets=100, speed=50) as camera:
         options = {"transport": "tcp", "timeouts": SHORT}
         async with rtspkit.connect(camera.url, **options) as session:
-            assert len([packet async for packet in session.packets()]) == 400
+            assert len([packet async for packet in session.packets()]) == 200
             stats = session.stats()
     assert stats.receiver == "stream"
     assert stats.wake_ups == stats.system_calls > 0

@@ -17,7 +17,7 @@ from rtspkit import Limits, Timeouts
 from rtspkit.engine.events import SourceChanged
 from rtspkit.net.batch import recvmmsg_works
 from rtspkit.net.slab import DATAGRAMS, SlabPool
-from rtspkit.net.udp_port import WAKE_UP, UdpPort
+from rtspkit.net.udp_port import READS, WAKE_UP, UdpPort
 from rtspkit.testing.camera import Camera
 from rtspkit.wire.datagrams import Datagrams
 from rtspkit.wire.message import serialize_frame
@@ -280,15 +280,19 @@ async def test_m9_a_flood_of_datagrams_leaves_time_for_others(way):
 
 
 class Shared:
-    """Two ports of one loop: one that is flooded as fast as it is read, and a quiet one."""
+    """Two ports of one loop: one that is flooded as fast as it is read, and a quiet one.
 
-    def __init__(self, way: str) -> None:
-        self.pool = SlabPool()
+    Args:
+        way: How they are read.
+        memory: Bytes that there are for the flood; without any, all of it is dropped.
+    """
+
+    def __init__(self, way: str, memory: int = MEBIBYTE) -> None:
         self.turn = 0
         self.senders = [bound(), bound()]
         self.ports = [
-            UdpPort(bound(), take, connects=True, receiver=way, pool=self.pool)
-            for take in (self.flood, self.deliver)
+            UdpPort(bound(), take, connects=True, receiver=way, pool=SlabPool(size))
+            for take, size in ((self.flood, memory), (self.deliver, MEBIBYTE))
         ]
         self.flooded = self.in_turn = self.most_in_turn = 0
         self.sent_at: deque[int] = deque()  # the turns at which the quiet one was sent something
@@ -303,11 +307,12 @@ class Shared:
 
     def flood(self, datagrams: Datagrams) -> None:
         """However much was taken, as much comes again: the queue is never empty."""
-        self.flooded += len(datagrams)
-        self.in_turn += len(datagrams)
+        count = len(datagrams) or DATAGRAMS.slots  # so many were read, and none was kept
+        self.flooded += count
+        self.in_turn += count
         self.most_in_turn = max(self.most_in_turn, self.in_turn)
         if self.in_turn < 5000:  # else it has no bound, and the test would hang
-            self.send(0, len(datagrams))
+            self.send(0, count)
 
     def deliver(self, datagrams: Datagrams) -> None:
         self.delays += [self.turn - self.sent_at.popleft() for _ in datagrams]
@@ -344,6 +349,20 @@ async def test_m9_a_quiet_port_has_its_turn_beside_a_flooded_one(way):
     assert shared.flooded > 250  # there was a flood all the time
     assert shared.most_in_turn <= WAKE_UP + DATAGRAMS.slots
     assert len(shared.delays) >= 95
+    assert max(shared.delays) <= 4
+
+
+@pytest.mark.parametrize("way", ["recvmmsg", "recv_into"])
+async def test_m9_it_has_its_turn_too_when_there_is_no_memory_for_the_flood(way):
+    if way == "recvmmsg" and not recvmmsg_works():
+        pytest.skip("this system has no recvmmsg")
+    shared = Shared(way, memory=0)
+    await shared.play(turns=100)
+    drops = shared.ports[0]._pool.drops
+    shared.close()
+    assert drops > 1000
+    assert shared.most_in_turn <= READS * DATAGRAMS.slots
+    assert len(shared.delays) >= 30
     assert max(shared.delays) <= 4
 
 
