@@ -28,7 +28,8 @@ class StreamStats:
         bytes: Bytes of all RTP packets of the locked source, headers included.
         expected: Packets that the source has sent, by its sequence numbers.
         lost: Packets of these that never came; a late one came.
-        kernel_dropped: Datagrams of these that did come, and found the kernel's queue full.
+        kernel_dropped: Datagrams of these that did come, and found the kernel's queue full; of
+            joined ones the kernel may count all as one.
         skipped: Packets that were given up when ``packets`` went on without them.
         duplicates: Packets that came again.
         late: Packets that came when their place had been given up.

@@ -246,7 +246,7 @@ async def test_m9_a_flood_on_one_session_does_not_starve_another(channels):
         pouring = asyncio.ensure_future(pour())
         try:
             async with rtspkit.connect(camera.url, transport="tcp") as other:
-                await take(other.packets(), 60)
+                await take(other.packets(), 40)
                 await other.get_parameter()
         finally:
             done = True
@@ -344,11 +344,11 @@ async def test_m9_a_quiet_port_has_its_turn_beside_a_flooded_one(way):
     if way == "recvmmsg" and not recvmmsg_works():
         pytest.skip("this system has no recvmmsg")
     shared = Shared(way)
-    await shared.play(turns=300)
+    await shared.play(turns=150)
     shared.close()
-    assert shared.flooded > 250  # there was a flood all the time
+    assert shared.flooded > 120  # there was a flood all the time
     assert shared.most_in_turn <= WAKE_UP + DATAGRAMS.slots
-    assert len(shared.delays) >= 95
+    assert len(shared.delays) >= 45
     assert max(shared.delays) <= 4
 
 
@@ -357,12 +357,12 @@ async def test_m9_it_has_its_turn_too_when_there_is_no_memory_for_the_flood(way)
     if way == "recvmmsg" and not recvmmsg_works():
         pytest.skip("this system has no recvmmsg")
     shared = Shared(way, memory=0)
-    await shared.play(turns=100)
+    await shared.play(turns=60)
     drops = shared.ports[0]._pool.drops
     shared.close()
     assert drops > 1000
     assert shared.most_in_turn <= READS * DATAGRAMS.slots
-    assert len(shared.delays) >= 30
+    assert len(shared.delays) >= 17
     assert max(shared.delays) <= 4
 
 
