@@ -25,9 +25,9 @@ import tracemalloc
 from array import array
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+from bench.child import Child, end
 from bench.latencies import Latencies
 from bench.measure import pin, receiver_core, rss
 from bench.source import ROOT, child_environment
@@ -35,7 +35,7 @@ from bench.source import ROOT, child_environment
 if TYPE_CHECKING:
     from rtspkit import AccessUnit, RtpPacket, Session
 
-__all__ = ["Crowd", "CrowdError", "Wish", "raise_file_limit"]
+__all__ = ["Crowd", "CrowdError", "Wish"]
 
 CONNECTING = 20  # sessions at a time
 LARGE = 512  # bytes: a block that could be a packet's buffer, and is no small object
@@ -73,21 +73,10 @@ class CrowdError(Exception):
     """A crowd could not be: the message says why."""
 
 
-def raise_file_limit(wanted: int) -> int:
-    """Allow this process and its children to open so many files; gives what is allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
-    return soft
-
-
 # -- the parent's end
 
 
-class Crowd:
+class Crowd(Child):
     """A running crowd.
 
     Attributes:
@@ -129,25 +118,7 @@ class Crowd:
 
     def close(self) -> None:
         """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def __enter__(self) -> Crowd:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        end(self._process, 15)
 
     def _ask(self, command: str, value: str | int = 1) -> dict[str, float]:
         assert self._process.stdin is not None

@@ -150,12 +150,22 @@ def pin(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def raise_file_limit() -> int:
-    """Allow this process as many open files as it may allow itself; gives how many."""
+def raise_file_limit(wanted: int | None = None) -> int:
+    """Allow this process, and what it starts, so many open files or more; gives how many.
+
+    Args:
+        wanted: None for as many as it may allow itself.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    if wanted is None:
+        wanted = hard
+    elif soft >= wanted:
+        return soft
+    elif hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 @cache

@@ -15,7 +15,8 @@ import gc
 import tracemalloc
 from struct import pack
 
-from bench.crowd import Crowd, CrowdError, Wish, raise_file_limit
+from bench.crowd import Crowd, CrowdError, Wish
+from bench.measure import raise_file_limit
 from bench.program import finish, options_parser, say, settle
 from bench.result import Result, Target
 from bench.source import Source

@@ -10,8 +10,8 @@ Facts the code leans on
 
 from __future__ import annotations
 
-from bench.crowd import Crowd, CrowdError, Wish, raise_file_limit
-from bench.measure import summarize_ratio
+from bench.crowd import Crowd, CrowdError, Wish
+from bench.measure import raise_file_limit, summarize_ratio
 from bench.memory import FILES_PER_STREAM, SPARE_FILES
 from bench.program import finish, give_up, in_rounds, options_parser, say, settle
 from bench.result import Parameter, Result, Target

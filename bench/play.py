@@ -24,9 +24,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 from bench.catalogue import Receiver
+from bench.child import Child
 from bench.measure import CpuUse, cpu_use, rss, udp_drops
 from bench.receivers.common import Counters
 from bench.source import Source, SourceStatistics, child_environment
@@ -97,7 +97,7 @@ class Outcome:
         return None if self.counters.packets is None else self.total - self.counters.packets
 
 
-class Running:
+class Running(Child):
     """A receiver program that plays.
 
     Args:
@@ -165,17 +165,6 @@ class Running:
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
                 pipe.close()
-
-    def __enter__(self) -> Running:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _line(self, seconds: float) -> dict[str, object]:
         assert self._process.stdout is not None

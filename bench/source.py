@@ -23,9 +23,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
+from bench.child import Child, end
 from bench.measure import other_core, pin, raise_file_limit
 from bench.source_server import Server
 from bench.traffic import Traffic
@@ -117,7 +117,7 @@ class SourceStatistics:
         return tuple(p for one in self.sessions if not one.ended for p in one.client_ports)
 
 
-class Source:
+class Source(Child):
     """A running source.
 
     Args:
@@ -167,25 +167,7 @@ class Source:
 
     def close(self) -> None:
         """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        end(self._process, 5)
 
     def _ask(self, command: Mapping[str, object]) -> SourceStatistics:
         pipe = self._pipe(self._process.stdin)

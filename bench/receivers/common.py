@@ -12,20 +12,22 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bench.measure import pin, raise_file_limit, receiver_core
 
 __all__ = [
     "RECEIVE_BUFFER",
     "Counters",
+    "Session",
     "finish",
-    "finish_with_input",
     "make_parser",
     "parse",
     "ready",
+    "run_in_threads",
     "stopped",
     "use_tree",
 ]
@@ -111,6 +113,28 @@ def finish_with_input(counters: Callable[[], Counters]) -> None:
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+class Session(Protocol):
+    """One session of a receiver that blocks: a thread is its own."""
+
+    first: threading.Event
+
+    def run(self) -> None:
+        """Receive for ever; ``first`` is set by the first media."""
+
+
+def run_in_threads(sessions: Sequence[Session], counters: Callable[[], Counters]) -> None:
+    """Let all of them receive, say when each does, and count at the end; does not return before."""
+    threads = [threading.Thread(target=one.run, daemon=True) for one in sessions]
+    for thread in threads:
+        thread.start()
+    for one in sessions:
+        one.first.wait()
+    finish_with_input(counters)
+    ready()
+    for thread in threads:
+        thread.join()
 
 
 async def stopped() -> None:

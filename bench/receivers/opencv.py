@@ -11,10 +11,9 @@ import threading
 from bench.receivers.common import (
     RECEIVE_BUFFER,
     Counters,
-    finish_with_input,
     make_parser,
     parse,
-    ready,
+    run_in_threads,
 )
 
 __all__: list[str] = []
@@ -26,7 +25,7 @@ class _Session:
         self.units = 0
         self.first = threading.Event()
 
-    def grab(self) -> None:
+    def run(self) -> None:
         """Grab for ever."""
         import cv2
 
@@ -49,15 +48,7 @@ def main() -> None:
         units = sum(one.units for one in sessions)
         return Counters(units=units, bytes_of="", engine="FFmpeg's libraries, decoding")
 
-    threads = [threading.Thread(target=one.grab, daemon=True) for one in sessions]
-    for thread in threads:
-        thread.start()
-    for one in sessions:
-        one.first.wait()
-    finish_with_input(counters)
-    ready()
-    for thread in threads:
-        thread.join()
+    run_in_threads(sessions, counters)
 
 
 if __name__ == "__main__":

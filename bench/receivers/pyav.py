@@ -10,10 +10,9 @@ import threading
 from bench.receivers.common import (
     RECEIVE_BUFFER,
     Counters,
-    finish_with_input,
     make_parser,
     parse,
-    ready,
+    run_in_threads,
 )
 
 __all__: list[str] = []
@@ -27,7 +26,7 @@ class _Session:
         self.bytes = 0
         self.first = threading.Event()
 
-    def demux(self) -> None:
+    def run(self) -> None:
         """Read for ever."""
         import av
 
@@ -52,15 +51,7 @@ def main() -> None:
             engine="FFmpeg's libraries",
         )
 
-    threads = [threading.Thread(target=one.demux, daemon=True) for one in sessions]
-    for thread in threads:
-        thread.start()
-    for one in sessions:
-        one.first.wait()
-    finish_with_input(counters)
-    ready()
-    for thread in threads:
-        thread.join()
+    run_in_threads(sessions, counters)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Facts the code leans on
   was read.
 - Both iterators are woken in one turn of the loop; one turn after the last packet the access
   units have caught up.
+- uvloop rounds its timers to milliseconds, and so may end a wait a little early.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = ["Meter", "Reading", "StreamReading"]
 
 WINDOW = 2.0  # seconds that the rates of a live reading look back
 SHORTEST = 0.1  # seconds; a rate over less says nothing
+TIMER_STEP = 0.001  # seconds that a timer may be early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,7 @@ class Meter:
             RtspError: The session ended out of order.
         """
         units = asyncio.create_task(self._watch_units())
-        bound = asyncio.timeout(seconds)
+        bound = asyncio.timeout(None if seconds is None else seconds + TIMER_STEP)
         try:
             async with bound:
                 if await self._watch_packets(packets):

@@ -71,34 +71,30 @@ class BoundedQueue(Generic[T]):
         return count
 
     def _put_what_fits(self, items: Sequence[T]) -> int:
-        queue, room = self.items, max(self._maximum - len(self.items), 0)
+        queue = self.items
         if self._on_hold is not None and not self.holding and not self._ended:
             queue.extend(items)
             self.holding = True
             self._on_hold(True)
             return len(items)
-        before = len(queue) + len(items)
         if self._newest_go:
+            room = max(self._maximum - len(queue), 0)
             queue.extend(islice(items, room))
-        else:
-            queue.extend(items)
-            self._drop(len(queue) - self._maximum + self._spare)
-        self.dropped += before - len(queue)
-        self._mark_gap(len(queue) if self._newest_go else 0)
-        return room if self._newest_go else min(len(items), len(queue))
+            self.dropped += len(items) - room
+            self._mark_gap(len(queue))
+            return room
+        queue.extend(items)
+        self.drop_oldest(len(queue) - self._maximum + self._spare)
+        return min(len(items), len(queue))
 
     def drop_oldest(self, count: int) -> None:
         """Drop so many items from the front, or all there are."""
-        before = len(self.items)
-        self._drop(count)
-        self.dropped += before - len(self.items)
+        count = min(count, len(self.items))
+        for _ in range(count):
+            self.items.popleft()
+        self._taken += count
+        self.dropped += count
         self._mark_gap(0)
-
-    def _drop(self, count: int) -> None:
-        queue = self.items
-        for _ in range(min(count, len(queue))):
-            queue.popleft()
-            self._taken += 1
 
     def _mark_gap(self, behind: int) -> None:
         """Items are missing behind so many of those that wait."""

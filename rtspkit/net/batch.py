@@ -35,6 +35,7 @@ from rtspkit.net.message_headers import (
     control_messages,
 )
 from rtspkit.net.mmsghdr import HEADER_SIZE, c_function
+from rtspkit.net.single import ICMP_ERRORS
 from rtspkit.net.slab import BYTES, DATAGRAMS, Slab, SlabPool
 from rtspkit.wire.datagrams import Datagrams, lone_datagrams
 
@@ -54,7 +55,6 @@ WINDOW = 256  # messages after which it is decided whether joining pays
 JOINED_LEAST = 1.5  # datagrams to a message that make it pay
 MESSAGE_LARGEST = 64 * 1024  # bytes
 AT_ONCE = 0.0001  # seconds; messages that are not further apart were there together
-ICMP_ERRORS = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)  # each told once
 
 
 _recvmmsg = c_function(

@@ -20,7 +20,7 @@ __all__ = ["SingleReader"]
 
 LARGEST_DATAGRAM = 65_535  # bytes
 AT_ONCE = 64  # datagrams of one read, wanted or not
-ICMP_ERRORS = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
+ICMP_ERRORS = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)  # each told once
 
 
 class SingleReader:
@@ -86,7 +86,7 @@ class SingleReader:
             return None
         except OSError as error:
             self.errors += 1
-            if error.errno in ICMP_ERRORS:  # told once; what has arrived comes next
+            if error.errno in ICMP_ERRORS:  # what has arrived comes next
                 return 0
             self.drained = True
             return None

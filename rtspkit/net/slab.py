@@ -47,7 +47,7 @@ DEFAULT_LIMIT = 64 * 1024 * 1024  # bytes; ``limits.slab_memory``
 RESERVE = 8  # one part in so many is for copies
 FEW_LOOKS = 4  # at slabs, for a free one, before a fresh one is taken
 MANY_LOOKS = 64  # the same at the bound
-HOPELESS = 4  # times that nobody looks again after that
+HOPELESS = 4  # times that only a few are looked at after that
 LOOK_EVERY = 4  # slabs between two looks at all that are held
 SURPLUS = 256  # times in a row that there was one slab too many, before it goes
 
@@ -217,7 +217,7 @@ class SlabPool:
         self._copied = 0  # bytes of copies that are alive
         self._pinned = 0  # bytes that were held when that was last looked into
         self._look_in = 0  # slabs until it is
-        self._hopeless = 0  # times that a free one need not be looked for
+        self._hopeless = 0  # times that a free one is not looked for far and wide
         self._fresh = self._reuses = 0
 
     def current(self, size_class: SizeClass, room: int = 1) -> Slab | None:
@@ -290,16 +290,14 @@ class SlabPool:
             if self._counts_tell:
                 ring.filled.append(retired)
             del retired
-        if self._hopeless:
-            self._hopeless -= 1
-            return None
         self._look_at_pins()
         slab = self._reuse(ring, FEW_LOOKS) or self._allocate(size_class)
-        slab = slab or self._reuse(ring, MANY_LOOKS)
+        if slab is None and not self._hopeless:
+            slab = self._reuse(ring, MANY_LOOKS)
         if slab is None and self._reclaim():
             slab = self._allocate(size_class)
         if slab is None:
-            self._hopeless = HOPELESS
+            self._hopeless = (self._hopeless or HOPELESS + 1) - 1
             return None
         self._current[size_class] = slab
         slab.open()

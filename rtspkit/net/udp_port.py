@@ -187,11 +187,8 @@ class UdpPort:
     @property
     def readers(self) -> tuple[BatchReader | SingleReader | Endpoint, ...]:
         """What has read this socket; each has its counters."""
-        found: dict[int, BatchReader | SingleReader | Endpoint] = {}
-        for reader in (self._single, self._reader, self._endpoint):
-            if reader is not None:
-                found[id(reader)] = reader
-        return tuple(found.values())
+        readers = (self._single, self._reader, self._endpoint)
+        return tuple(dict.fromkeys(reader for reader in readers if reader is not None))
 
     @property
     def kernel_dropped(self) -> int:

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from bench.crowd import Crowd, CrowdError, Wish, raise_file_limit
+from bench.crowd import Crowd, CrowdError, Wish
+from bench.measure import raise_file_limit
 from bench.source import Source
 from bench.traffic import Traffic
 
