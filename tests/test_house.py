@@ -44,7 +44,10 @@ IO = {
     *("http", "tempfile", "shutil", "uvloop"),
 }
 OPTIONAL = {"uvloop", "av", "rich", "numpy", "dpkt"}
-RE_EXPORTING = {"__init__.py", "payload/__init__.py", "testing/__init__.py", "cli/__init__.py"}
+RE_EXPORTING = {
+    *("__init__.py", "payload/__init__.py", "testing/__init__.py", "cli/__init__.py"),
+    *("compat/aiortsp/__init__.py", "compat/aiortsp/transport/__init__.py"),
+}
 FILE_LINES = 400
 FUNCTION_LINES = 60  # without its docstring
 

@@ -1,0 +1,1 @@
+"""The interfaces of other libraries on the engine of this one, for programs that move over."""

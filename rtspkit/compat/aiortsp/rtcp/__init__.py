@@ -1,0 +1,1 @@
+"""RTCP as aiortsp gives it."""

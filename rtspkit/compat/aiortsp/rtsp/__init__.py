@@ -1,0 +1,1 @@
+"""The control plane of aiortsp: connection, media session, reader, errors."""
