@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UnsupportedPayload,
         UnsupportedTransport,
     )
-    from rtspkit.options import Limits, Timeouts
+    from rtspkit.options import TLS, Limits, Racing, Retry, Timeouts
     from rtspkit.payload.base import AccessUnit
     from rtspkit.version import __version__
     from rtspkit.wire.rtp import RtpPacket
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from rtspkit.wire.stream import Stream
 
 __all__ = [
+    "TLS",
     "AccessUnit",
     "ConnectError",
     "ConnectionLost",
@@ -58,8 +59,10 @@ __all__ = [
     "MalformedPacket",
     "MissingExtra",
     "NotFound",
+    "Racing",
     "RemoteProtocolError",
     "ResponseError",
+    "Retry",
     "RtpPacket",
     "RtspError",
     "Session",
@@ -112,6 +115,9 @@ _HOMES = {
     ),
     "rtspkit.options": (
         "Limits",
+        "Racing",
+        "Retry",
+        "TLS",
         "Timeouts",
     ),
     "rtspkit.payload.base": ("AccessUnit",),

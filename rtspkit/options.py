@@ -1,4 +1,4 @@
-"""What a user may set, as plain values: ``Timeouts`` and ``Limits``.
+"""What a user may set, as plain values: ``Timeouts``, ``Limits``, ``Retry``, ``Racing``, ``TLS``.
 
 Layer:  below ``wire``, beside ``errors``: every layer is bounded by these numbers
 In/Out: nothing; values only, checked once when they are made
@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
-__all__ = ["Limits", "Timeouts"]
+__all__ = ["TLS", "Limits", "Racing", "RacingMode", "Retry", "Strategy", "Timeouts"]
+
+Strategy = Literal[
+    "none", "immediate", "linear", "exponential", "exponential-jitter", "auto", "adaptive"
+]
+RacingMode = Literal["auto", "none", "first-wins", "last-wins", "hybrid"]
 
 
-def _check(value: object, *, whole: bool) -> None:
+def _check(value: object, *, whole: bool, leave: tuple[str, ...] = ()) -> None:
     """Refuse what is no positive number, by name. ``value`` is one of the classes below."""
     for field in fields(value):  # type: ignore[arg-type]
+        if field.name in leave:
+            continue
         number = getattr(value, field.name)
         kind = type(value).__name__
         if isinstance(number, bool) or not isinstance(number, int | float):
@@ -26,6 +34,14 @@ def _check(value: object, *, whole: bool) -> None:
             raise TypeError(f"{kind}.{field.name} must be a whole number, not {number!r}")
         if not number > 0 or not math.isfinite(number):
             raise ValueError(f"{kind}.{field.name} must be finite and over 0, not {number!r}")
+
+
+def _check_choice(value: object, name: str, known: tuple[str, ...]) -> None:
+    """Refuse what is none of the names."""
+    chosen = getattr(value, name)
+    if chosen not in known:
+        kind = type(value).__name__
+        raise ValueError(f"{kind}.{name} is one of {', '.join(known)}, not {chosen!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +125,89 @@ class Limits:
 
     def __post_init__(self) -> None:
         _check(self, whole=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When to try again, for the first connect and after a loss. Delays in seconds.
+
+    Attributes:
+        strategy: ``"auto"`` judges from how attempts and sessions fare, ``"adaptive"`` learns what
+            works with each server; the others are fixed: ``"immediate"``, ``"linear"`` (two seconds
+            more each time), ``"exponential"`` (twice as much each time), ``"exponential-jitter"``
+            (the same, times 0.75 to 1.25), ``"none"``.
+        max_attempts: Attempts of the first connect, all within ``timeouts.connect``; a session
+            that has played is tried for without end.
+        initial_delay: Before the second attempt. A session that was playing is tried for at once.
+        maximum_delay: What delays grow to.
+        reset_after: Seconds of good media after which delays begin from the start.
+        after_goodbye: Whether a live stream that the server has ended (RTCP BYE) is asked for
+            again; else that is its end.
+    """
+
+    strategy: Strategy = "auto"
+    max_attempts: int = 5
+    initial_delay: float = 1.0
+    maximum_delay: float = 30.0
+    reset_after: float = 10.0
+    after_goodbye: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "strategy", get_args(Strategy))
+        _check(self, whole=True, leave=("strategy", "after_goodbye"))
+        if self.initial_delay > self.maximum_delay:
+            raise ValueError(
+                f"Retry.initial_delay ({self.initial_delay:g} s) is over maximum_delay "
+                f"({self.maximum_delay:g} s)"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Racing:
+    """How many connections are tried side by side; only one of them is ever set up. Seconds.
+
+    Attributes:
+        mode: ``"first-wins"`` takes the first connection that stands, ``"last-wins"`` the newest
+            one that answers OPTIONS, ``"hybrid"`` the first when it comes before a second one was
+            begun, and else as ``"last-wins"``; ``"none"`` tries one address after the other.
+            ``"auto"`` leaves it to the retry strategy, which begins with ``"first-wins"``.
+        max_connections: At most so many at a time.
+        delay: Between the beginnings of two.
+        timeout: Of all of them together.
+    """
+
+    mode: RacingMode = "auto"
+    max_connections: int = 3
+    delay: float = 0.25
+    timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "mode", get_args(RacingMode))
+        _check(self, whole=True, leave=("mode",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS:
+    """How the server of an ``rtsps://`` URL is verified: by the system's authorities, unless told.
+
+    Attributes:
+        ca: File of certificates (PEM) that are trusted instead.
+        fingerprint: SHA-256 of the server's certificate, in hexadecimal, with or without colons:
+            this certificate and no other is right, whoever signed it.
+        server_name: Name that the certificate is for; None for the URL's host.
+        insecure: Whether any certificate will do: whoever stands between reads everything.
+    """
+
+    ca: str | None = None
+    fingerprint: str | None = None
+    server_name: str | None = None
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        if self.insecure and (self.ca is not None or self.fingerprint is not None):
+            raise ValueError("TLS.insecure verifies nothing: leave out ca and fingerprint")
+        if self.fingerprint is not None:
+            digits = self.fingerprint.replace(":", "").lower()
+            if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+                raise ValueError("TLS.fingerprint is the SHA-256 of a certificate: 64 hex digits")
+            object.__setattr__(self, "fingerprint", digits)

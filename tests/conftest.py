@@ -50,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             names.insert(0, "nothing_left")
 
 
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read from, or left in, the cache folder of whoever runs the tests."""
+    monkeypatch.setenv("RTSPKIT_CACHE", "")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _little_to_look_through() -> None:
     """Collecting garbage after each test is cheap when what is there before is left out."""

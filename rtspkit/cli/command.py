@@ -20,10 +20,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 from rtspkit.cli.demo import demo
+from rtspkit.cli.doctor import doctor
 from rtspkit.cli.exits import CODES, CommandError, report_error
 from rtspkit.cli.play import play
 from rtspkit.cli.probe import probe
 from rtspkit.cli.serve import serve
+from rtspkit.cli.trust import add_trust
 from rtspkit.client.run import run
 from rtspkit.errors import RtspError
 from rtspkit.version import __version__
@@ -135,6 +137,7 @@ def _parser() -> _Parser:
     _add_demo(commands)
     _add_probe(commands)
     _add_play(commands)
+    _add_doctor(commands)
     _add_serve(commands)
     return parser
 
@@ -182,6 +185,20 @@ def _add_play(commands: Any) -> None:
     parser.add_argument("--seconds", type=_seconds, help="stop after so many seconds of playing")
     _add_timeout(parser)
     _add_verbose(parser)
+
+
+def _add_doctor(commands: Any) -> None:
+    what = "Tell what works with a server, what does not, and what to set"
+    parser = _add(commands, "doctor", doctor, what)
+    _add_url(parser)
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=5.0,
+        help="to listen over each transport (default: %(default)g)",
+    )
+    _add_timeout(parser)
+    add_trust(parser)
 
 
 def _add_serve(commands: Any) -> None:

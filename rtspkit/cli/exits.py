@@ -30,7 +30,7 @@ from rtspkit.errors import (
 __all__ = ["CODES", "CommandError", "advice", "exit_code", "report_error"]
 
 CODES = {
-    0: "fine; of demo: packets of every stream came, and none was lost",
+    0: "fine; of demo: every stream came, without loss; of doctor: media came",
     1: "no packet came; of demo: or some were lost; or another failure",
     2: "the command line, the URL or the file cannot be used",
     3: "no connection: nothing listens there, or the host is not known",

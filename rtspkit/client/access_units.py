@@ -57,6 +57,8 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         source: The packets.
         depacketizers: One for each stream in it, by index.
         note: Told what a sender does against its RFC, each kind once a stream.
+        make: Makes one for a stream that has come back in another format; None when it is to be
+            left out.
     """
 
     def __init__(
@@ -64,10 +66,13 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         source: PacketSource,
         depacketizers: dict[int, Depacketizer],
         note: Callable[[str, str], None] = lambda identifier, detail: None,
+        make: Callable[[Stream], Depacketizer | None] = lambda stream: None,
     ) -> None:
         self._source = source
         self._queue = source.queue
         self._depacketizers = depacketizers
+        self._make = make
+        self._made_for = {stream.index: stream for stream in source.streams or ()}
         self._ready: deque[AccessUnit] = deque()
         self._flushed = False
         self._interrupted: set[int] = set()  # streams whose next unit does not follow the last
@@ -108,15 +113,47 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         return False
 
     def _push(self, packets: list[RtpPacket]) -> None:
-        for stream, group in groupby(packets, stream_of):
-            maker = self._depacketizers[stream.index]
-            together = list(group)
-            units = maker.push_many(together) if len(together) > 1 else maker.push(together[0])
-            if units:
-                self._count(stream, maker, units)
+        if len(self._depacketizers) == 1 and packets[0].stream is packets[-1].stream:
+            self._push_together(packets)
+            return
+        for _, group in groupby(packets, stream_of):
+            self._push_together(list(group))
+
+    def _push_together(self, packets: list[RtpPacket]) -> None:
+        """Take packets of one stream."""
+        stream = packets[0].stream
+        assert stream is not None
+        if self._made_for.get(stream.index) is not stream and not self._change(stream):
+            return
+        maker = self._depacketizers[stream.index]
+        units = maker.push_many(packets) if len(packets) > 1 else maker.push(packets[0])
+        if units:
+            self._count(stream, maker, units)
+
+    def _change(self, stream: Stream) -> bool:
+        """A stream has come back in another format; whether there is a depacketizer for it.
+
+        Raises:
+            UnsupportedPayload: There is none, and the stream was asked for by name.
+        """
+        maker = self._make(stream)
+        if maker is None:
+            return False
+        index = stream.index
+        if index in self._depacketizers:
+            maker.counters = self._depacketizers[index].counters
+        self._made_for[index] = stream
+        self._depacketizers[index] = maker
+        self._noted[index] = 0
+        self._before_keyframe.pop(index, None)
+        if isinstance(maker, NalUnitDepacketizer):
+            self._before_keyframe[index] = None
+        self._interrupted.add(index)
+        self.counters.setdefault(index, UnitCounters())
+        return True
 
     def _begin_again(self) -> None:
-        """Packets were dropped: what they belonged to is of no use, up to the next keyframe."""
+        """What comes does not follow what came: that is of no use, up to the next keyframe."""
         for index, maker in self._depacketizers.items():
             given_up = maker.flush()
             self._interrupted.add(index)

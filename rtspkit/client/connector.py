@@ -5,13 +5,12 @@ Layer:  client
 
 from __future__ import annotations
 
-import asyncio
+import ssl
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from rtspkit.client.driver import Driver
 from rtspkit.client.options import (
     DEFAULT_USER_AGENT,
     Backpressure,
@@ -20,16 +19,16 @@ from rtspkit.client.options import (
     TransportName,
     build_options,
 )
-from rtspkit.client.ports import NO_PORTS
 from rtspkit.client.session import Session
 from rtspkit.client.transport_memory import remembered_transports
-from rtspkit.engine.events import TransportRejected
-from rtspkit.engine.handshake import Presentation, set_up
 from rtspkit.engine.selection import Selection
-from rtspkit.errors import DeadlineExceeded, RtspError, UnsupportedTransport
-from rtspkit.options import Limits, Timeouts
+from rtspkit.net.clock import wall_clock
+from rtspkit.options import TLS, Limits, Racing, Retry, Timeouts
 
 __all__ = ["Connector", "connect"]
+
+DEFAULT_RETRY = Retry()
+DEFAULT_RACING = Racing()
 
 
 class Connector:
@@ -58,127 +57,16 @@ class Connector:
 
     async def _open(self) -> Session:
         options = self._options
+        server = (options.url.host, options.url.port)
         if self._remember:
-            now = asyncio.get_running_loop().time()
-            server = (options.url.host, options.url.port)
-            kinds = remembered_transports.order(server, options.kinds, now)
+            await remembered_transports.store.load()
+            kinds = remembered_transports.order(server, options.kinds, wall_clock())
             options = replace(options, kinds=kinds)
         session = Session(options)
-        seconds = options.timeouts.connect
-        budget = asyncio.timeout(seconds)
-        attempt = _Attempt(options, session, budget)
-        try:
-            async with budget:
-                await attempt.run()
-        except TimeoutError as error:
-            if isinstance(error, RtspError):
-                raise
-            if attempt.failure is not None:
-                raise attempt.failure from None
-            raise DeadlineExceeded(
-                attempt.phase,
-                seconds,
-                message=f"{attempt.phase}: connect() was not done within {seconds:g} s",
-            ) from None
+        await session._connect()
         if self._remember and options.play:
-            now = asyncio.get_running_loop().time()
-            remembered_transports.remember(server, session.transport, now)
+            remembered_transports.remember(server, session.transport, wall_clock())
         return session
-
-
-class _Attempt:
-    """One ``connect()`` on its way: a driver for each connection that it takes."""
-
-    def __init__(self, options: ConnectOptions, session: Session, budget: asyncio.Timeout) -> None:
-        self._options = options
-        self._session = session
-        self._budget = budget
-        self._loop = asyncio.get_running_loop()
-        self.phase = "connect"
-        self.failure: RtspError | None = None  # the last one; leaving may outlast the budget
-
-    async def run(self) -> None:
-        """Try the transports in order, each refusal on a fresh connection."""
-        kinds = self._options.kinds
-        while True:
-            driver = Driver(self._options, self._session)
-            try:
-                await self._try(driver, kinds)
-                return
-            except RtspError as error:
-                self.phase = driver.phase
-                following = self._following(error, kinds)
-                self.failure = None if following else error
-                await self._leave(driver)
-                if not following:
-                    raise
-                self._rejected(kinds[0], following[0], str(error))
-                kinds = following
-            except BaseException:
-                self.phase = driver.phase
-                await self._break_off(driver)
-                raise
-
-    async def _break_off(self, driver: Driver) -> None:
-        """Cancelled: hang up; but when SETUP is on its way, know first whether it succeeds."""
-        until = self._budget.when()
-        in_time = until is None or self._loop.time() < until
-        if in_time and driver.requests.unsettled:
-            await self._leave(driver)
-        driver.hang_up()
-
-    async def _try(self, driver: Driver, kinds: tuple[str, ...]) -> None:
-        options = self._options
-        await driver.open()
-        dialogue = set_up(
-            options.url.request_uri,
-            kinds,
-            options.streams,
-            driver.note,
-            options.limits,
-            required=options.require_all,
-        )
-        presentation: Presentation = await driver.run(dialogue)
-        for (kind, reason), following in zip(presentation.refusals, kinds[1:], strict=False):
-            self._rejected(kind, following, reason)
-        self._session._begin(driver, presentation)
-        if options.play:
-            await self._play(driver, presentation, kinds)
-        self._session._establish(played=options.play)
-
-    async def _play(
-        self, driver: Driver, presentation: Presentation, kinds: tuple[str, ...]
-    ) -> None:
-        timeouts = self._options.timeouts
-        more = presentation.kind == "udp" and kinds[-1] != "udp"
-        await driver.play(
-            presentation, timeouts.first_packet if more else timeouts.first_packet_tcp
-        )
-        if more:
-            driver.phase = "first packet"
-            await driver.first_media()
-        if driver.machine.methods is None and not driver.ended:
-            driver.requests.send("OPTIONS", presentation.uri)
-
-    def _following(self, error: RtspError, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        """The transports that are left to try after this error; none when it is final."""
-        silent = isinstance(error, DeadlineExceeded) and error.phase == "first packet"
-        if isinstance(error, UnsupportedTransport) or silent or error.phase == NO_PORTS:
-            return kinds[1:]
-        return ()
-
-    def _rejected(self, kind: str, following: str, reason: str) -> None:
-        event = TransportRejected(self._loop.time(), kind, following, reason)
-        self._session.on_event(event)
-
-    async def _leave(self, driver: Driver) -> None:
-        try:
-            async with asyncio.timeout(self._options.timeouts.teardown):
-                await driver.leave()
-        except TimeoutError:
-            pass  # the server does not answer TEARDOWN; it was sent, and that must do
-        finally:
-            driver.hang_up()
 
 
 def connect(
@@ -190,8 +78,10 @@ def connect(
     streams: Selection = None,
     require_all: bool | None = None,
     timeouts: Timeouts | None = None,
-    retry: None = None,
+    retry: Retry | None = DEFAULT_RETRY,
+    racing: Racing = DEFAULT_RACING,
     limits: Limits | None = None,
+    tls: TLS | ssl.SSLContext | None = None,
     reorder: float = 0.1,
     backpressure: Backpressure = "drop_oldest",
     receiver: ReceiverName = "auto",
@@ -203,11 +93,16 @@ def connect(
 ) -> Connector:
     """Connect to a camera or server, set its streams up and begin to play.
 
+    The session survives: when it is lost, it is asked for again until it is back, and its iterators
+    go on, with ``discontinuity`` set where they do. What is for good ends it: a wrong password, a
+    path that is not there.
+
     Use it with ``async with``, which closes the session, or ``await`` it and call ``aclose()``
     yourself: a session that is forgotten keeps its sockets.
 
     Args:
-        url: ``rtsp://user:password@host:554/path``. ``rtspt://`` means TCP, ``rtspu://`` UDP.
+        url: ``rtsp://user:password@host:554/path``. ``rtspt://`` means TCP, ``rtspu://`` UDP,
+            ``rtsps://`` TLS, and the media over it.
         username: Instead of the one in the URL.
         password: Instead of the one in the URL.
         transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent; remembered for this
@@ -218,8 +113,12 @@ def connect(
         require_all: Whether a stream that the server refuses to set up is an error. By default,
             only when ``streams`` names what is wanted; else the others go on, with an event.
         timeouts: Deadlines; ``Timeouts()`` by default.
-        retry: Only None: a lost connection raises ``ConnectionLost``.
+        retry: How the session is had again when it is lost, and how often the first connect is
+            tried. With None nothing is tried twice, and a lost connection raises.
+        racing: How many connections are tried side by side.
         limits: Bounds on what the peer can make us hold; ``Limits()`` by default.
+        tls: How the server of ``rtsps://`` is verified when the system does not know it:
+            ``TLS(ca=…)``, ``TLS(fingerprint=…)``, or a context of your own.
         reorder: Seconds that a packet waits for an earlier one; 0 lets none wait.
         backpressure: What a full queue does: ``"drop_oldest"``, ``"drop_newest"``, ``"latest"``,
             which keeps one packet, or ``"block"``, which stops reading until the consumer has
@@ -241,8 +140,6 @@ def connect(
         LocalProtocolError: The URL or an option cannot be used. Raised at once.
         RtspError: When awaited: no session could be had, within ``timeouts.connect``.
     """
-    if retry is not None:
-        raise TypeError("retry can only be None in this version")
     options = build_options(
         url,
         username,
@@ -252,7 +149,10 @@ def connect(
         wish=streams,
         require_all=require_all,
         timeouts=timeouts or Timeouts(),
+        retry=retry,
+        racing=racing,
         limits=limits or Limits(),
+        tls=tls,
         reorder=reorder,
         backpressure=backpressure,
         receiver=receiver,

@@ -15,6 +15,7 @@ from rtspkit.client.dialogues import carry_out
 from rtspkit.client.frame_copies import copied_frames
 from rtspkit.client.guard import guarded, told_defect
 from rtspkit.client.machines import new_playback, new_session_machine
+from rtspkit.client.opening import open_connection
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.outflow import Outflow
 from rtspkit.client.ports import MediaPorts
@@ -34,7 +35,7 @@ from rtspkit.engine.handshake import (
 )
 from rtspkit.errors import ConnectionLost, RtspError
 from rtspkit.net.clock import monotonic_clock
-from rtspkit.net.tcp import TcpCircuit, open_circuit
+from rtspkit.net.tcp import TcpCircuit
 from rtspkit.net.udp import receiving
 from rtspkit.wire.datagrams import Datagrams
 from rtspkit.wire.message import Response
@@ -83,16 +84,15 @@ class Driver:
 
     # -- requests -----------------------------------------------------------------------------
 
-    async def open(self) -> None:
+    async def open(self, racing: str = "first-wins") -> None:
         """Connect to the server.
 
         Raises:
             ConnectError: No address took it.
             RtspError: What it sent at once is not RTSP, or it has closed again.
         """
-        url = self._options.url
-        self._circuit = await open_circuit(
-            url.host, url.port, self._on_data, self._on_lost, self.ports.pool
+        self._circuit = await open_connection(
+            self._options, racing, self._on_data, self._on_lost, self.ports.pool
         )
         if self._over:
             self._circuit.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rtspkit.client.iterators import EventIterator
 from rtspkit.client.packet_source import Backlog, PacketSource
@@ -167,6 +167,18 @@ class Fanout:
             self._over.append(event.stream)
             for source in list(self._sources.values()):
                 source.stream_ended(event.stream)
+
+    def interrupt(self, changes: Iterable[tuple[Stream, Stream]]) -> None:
+        """What comes now is from another connection.
+
+        Args:
+            changes: Streams of before that have come back as others.
+        """
+        self.restart()
+        for source in self._sources.values():
+            for before, stream in changes:
+                source.change(before, stream)
+            source.queue.interrupt()
 
     def restart(self) -> None:
         """PLAY is sent again: streams that have ended may go on."""

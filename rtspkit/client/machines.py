@@ -12,8 +12,15 @@ import secrets
 from rtspkit.client.options import ConnectOptions
 from rtspkit.engine.playback import Playback
 from rtspkit.engine.session import SessionMachine
+from rtspkit.engine.strategist import Strategist, make_strategist
+from rtspkit.options import Retry
 
-__all__ = ["new_playback", "new_session_machine"]
+__all__ = ["new_playback", "new_session_machine", "new_strategist"]
+
+
+def new_strategist(options: ConnectOptions) -> Strategist:
+    """What says when, and how, to try again."""
+    return make_strategist(options.retry or Retry(strategy="none"), random=random.random)
 
 
 def new_session_machine(options: ConnectOptions) -> SessionMachine:

@@ -5,6 +5,7 @@ Layer:  client
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 from rtspkit.engine.selection import Selection
 from rtspkit.errors import LocalProtocolError
 from rtspkit.net.udp_port import ReceiverName, choose_receiver
-from rtspkit.options import Limits, Timeouts
+from rtspkit.options import TLS, Limits, Racing, Retry, Timeouts
 from rtspkit.version import __version__
 from rtspkit.wire.credentials import Credentials
 from rtspkit.wire.message import Headers, Request, serialize_request
@@ -33,10 +34,12 @@ Backpressure = Literal["drop_oldest", "drop_newest", "latest", "block"]
 
 LONGEST_COALESCE = 0.005  # seconds
 DEFAULT_USER_AGENT = f"rtspkit/{__version__}"
+VALUES = {"timeouts": Timeouts, "limits": Limits, "retry": Retry, "racing": Racing}
 KINDS = ("udp", "tcp")
 AUTO = ("udp", "tcp")
-SCHEME_KINDS = {"rtspt": ("tcp",), "rtspu": ("udp",)}
-SUPPORTED_SCHEMES = ("rtsp", "rtspt", "rtspu")
+SCHEME_KINDS = {"rtspt": ("tcp",), "rtspu": ("udp",), "rtsps": ("tcp",)}  # UDP has no TLS
+TLS_SCHEMES = ("rtsps",)
+SUPPORTED_SCHEMES = ("rtsp", "rtspt", "rtspu", "rtsps")
 
 
 def check_backpressure(policy: str) -> None:
@@ -60,7 +63,10 @@ class ConnectOptions:
     streams: Selection = None
     require_all: bool | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: Retry | None = field(default_factory=Retry)
+    racing: Racing = field(default_factory=Racing)
     limits: Limits = field(default_factory=Limits)
+    tls: TLS | ssl.SSLContext | None = None
     reorder: float = 0.1
     backpressure: Backpressure = "drop_oldest"
     receiver: ReceiverName = "auto"
@@ -71,10 +77,11 @@ class ConnectOptions:
     play: bool = True
 
     def __post_init__(self) -> None:
-        for name, kind in (("timeouts", Timeouts), ("limits", Limits)):
-            if not isinstance(getattr(self, name), kind):
-                given = getattr(self, name)
+        for name, kind in VALUES.items():
+            given = getattr(self, name)
+            if not isinstance(given, kind) and not (name == "retry" and given is None):
                 raise TypeError(f"{name} is a rtspkit.{kind.__name__}, not {given!r}")
+        self._check_tls()
         check_backpressure(self.backpressure)
         choose_receiver(self.receiver)
         if not 0 <= self.coalesce <= LONGEST_COALESCE:
@@ -87,6 +94,16 @@ class ConnectOptions:
                 raise LocalProtocolError(f"client_ports are two of 1 to 65535, not {first}-{last}")
         fields = Headers([("User-Agent", self.user_agent), *self.headers])
         serialize_request(Request("OPTIONS", self.url.request_uri, fields))  # refuses bad ones
+
+    def _check_tls(self) -> None:
+        if self.tls is None:
+            return
+        if not isinstance(self.tls, TLS | ssl.SSLContext):
+            raise TypeError(f"tls is a rtspkit.TLS or an ssl.SSLContext, not {self.tls!r}")
+        if self.url.scheme not in TLS_SCHEMES:
+            raise LocalProtocolError(
+                f"tls is for rtsps:// only, and {self.url.scheme}:// is in the clear", phase="url"
+            )
 
 
 def transport_kinds(transport: str | Iterable[str], scheme: str) -> tuple[str, ...]:

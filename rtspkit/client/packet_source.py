@@ -83,13 +83,13 @@ class PacketSource:
 
     def put(self, packets: list[RtpPacket]) -> None:
         """Take the packets of its streams."""
-        if self.streams is not None:
-            streams = self.streams
+        streams, pool = self.streams, self.pool
+        if streams is not None:
             packets = [packet for packet in packets if packet.stream in streams]
         if packets:
             self._unmoved += self.queue.put(packets)
-            if self.pool is not None and self.pool.pressed:
-                self._move_together(self.pool)
+            if pool is not None and pool.pressed:
+                self._move_together(pool)
 
     def _move_together(self, pool: SlabPool) -> None:
         """Copy what waits to where it takes no more memory than it must."""
@@ -108,6 +108,12 @@ class PacketSource:
                 self._unmoved = len(items)
                 return
             items.append(packet.moved(memory, 0))
+
+    def change(self, before: Stream, stream: Stream) -> None:
+        """A stream has come back as another: whoever took the one takes the other."""
+        if self.streams is not None and before in self.streams:
+            self.streams = tuple(stream if one is before else one for one in self.streams)
+            self.restart()
 
     def stream_ended(self, stream: Stream) -> None:
         """One stream has ended in order; when none is left, so has the iterator."""

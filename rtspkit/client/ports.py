@@ -96,6 +96,14 @@ class MediaPorts:
         pair.rtcp.send(data)
         return True
 
+    def punch(self, stream: Stream, rtp: bytes, rtcp: bytes) -> bool:
+        """Send a packet from each of the two ports; whether the server has told where to."""
+        pair = self._pairs.get(stream.index)
+        if pair is None:
+            return False
+        pair.rtcp.send(rtcp)
+        return pair.rtp.send(rtp)
+
     def close_pair(self, stream: Stream) -> None:
         """The stream comes over TCP after all."""
         pair = self._pairs.pop(stream.index, None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from rtspkit.client.connector import Connector
 from rtspkit.client.driver import Driver
 from rtspkit.client.options import DEFAULT_USER_AGENT, KINDS, ConnectOptions, build_options
-from rtspkit.client.session import Session
+from rtspkit.client.sink import NoSink
 from rtspkit.engine.handshake import Presentation, describe
 from rtspkit.errors import (
     ConnectionLost,
@@ -100,6 +100,7 @@ async def probe(
         timeouts=timeouts or Timeouts(),
         limits=limits or Limits(),
         user_agent=user_agent,
+        retry=None,
         play=False,
     )
     seconds = options.timeouts.connect
@@ -140,7 +141,7 @@ class _Asking:
 
     async def _describe(self) -> Probe:
         options = self._options
-        driver = self._driver = Driver(options, Session(options))
+        driver = self._driver = Driver(options, NoSink())
         try:
             await driver.open()
             uri = options.url.request_uri

@@ -66,8 +66,9 @@ class BoundedQueue(Generic[T]):
             count = self._put_what_fits(items)
         else:
             queue.extend(items)
-        if self._waiter is not None and queue:
-            self._wake()
+        waiter = self._waiter
+        if waiter is not None and queue and not waiter.done():
+            waiter.set_result(None)
         return count
 
     def _put_what_fits(self, items: Sequence[T]) -> int:
@@ -95,6 +96,10 @@ class BoundedQueue(Generic[T]):
         self._taken += count
         self.dropped += count
         self._mark_gap(0)
+
+    def interrupt(self) -> None:
+        """What comes now does not follow what came before."""
+        self._mark_gap(len(self.items))
 
     def _mark_gap(self, behind: int) -> None:
         """Items are missing behind so many of those that wait."""

@@ -9,30 +9,25 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
 from rtspkit.client.access_units import AccessUnitIterator, UnitCounters, make_depacketizers
-from rtspkit.client.driver import FROM_THE_START, Driver
+from rtspkit.client.driver import FROM_THE_START
 from rtspkit.client.fanout import Fanout
 from rtspkit.client.iterators import BatchIterator, EventIterator, PacketIterator
 from rtspkit.client.options import Backpressure, ConnectOptions, check_backpressure
 from rtspkit.client.packet_source import PacketSource
-from rtspkit.client.restoration import Restoration
-from rtspkit.client.snapshot import session_stats
-from rtspkit.engine.events import (
-    Event,
-    StateChanged,
-)
-from rtspkit.engine.handshake import Presentation
+from rtspkit.client.snapshot import connection_stats, with_units
+from rtspkit.client.supervisor import Supervisor
 from rtspkit.engine.selection import Select, select_streams
 from rtspkit.engine.statistics import SessionStats
-from rtspkit.errors import ConnectionLost, LocalProtocolError, RtspError, StreamNotFound
+from rtspkit.errors import StreamNotFound, UnsupportedPayload
 from rtspkit.net.clock import monotonic_clock
+from rtspkit.payload.base import Depacketizer
 from rtspkit.wire.header import Range, serialize_range
-from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.sdp import SessionDescription
 from rtspkit.wire.stream import Stream
 from rtspkit.wire.url import RtspUrl
@@ -54,66 +49,66 @@ class Session:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
-        self._driver: Driver | None = None
-        self._presentation: Presentation | None = None
-        self._state = "connecting"
-        self._fanout = Fanout(options.limits, options.backpressure, self._on_hold)
+        self._fanout = Fanout(options.limits, options.backpressure, self._hold)
+        self._supervisor = Supervisor(options, self._fanout)
         self._unit_counters: list[dict[int, UnitCounters]] = []
-        self._played_at: float | None = None
-        self._established = False
         self._closing = False
         self._closed = asyncio.Event()
-        self._restoration = Restoration(options.timeouts, self._now, self.on_event)
 
     # -- what it is ------------------------------------------------------------------------------
 
     @property
     def state(self) -> str:
-        """``"connecting"``, ``"ready"``, ``"playing"``, ``"paused"``, ``"ended"``, ``"lost"`` or
-        ``"closed"``."""
-        return self._state
+        """``"connecting"``, ``"ready"``, ``"playing"``, ``"paused"``, ``"reconnecting"``,
+        ``"ended"``, ``"lost"`` or ``"closed"``."""
+        return self._supervisor.state
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams that were set up, in the order of the description."""
-        return self._presentation.chosen if self._presentation is not None else ()
+        return self._supervisor.streams
 
     @property
     def description(self) -> SessionDescription:
         """The SDP of the presentation: every stream, also those that were not set up."""
-        return self._known_presentation().description
+        return self._supervisor.known_presentation().description
 
     @property
     def transport(self) -> str:
         """``"udp"`` or ``"tcp"``."""
-        return self._known_presentation().kind
+        return self._supervisor.known_presentation().kind
 
     @property
     def server(self) -> str | None:
         """The server's name for itself, or None."""
-        return self._known_driver().machine.server
+        return self._supervisor.known_driver().machine.server
 
     @property
     def authentication(self) -> str | None:
         """``"basic"``, ``"digest"``, or None when the server asked for nothing."""
-        return self._known_driver().machine.authenticator.scheme
+        return self._supervisor.known_driver().machine.authenticator.scheme
 
     @property
     def session_timeout(self) -> float:
         """Seconds after which the server drops a session that it hears nothing of."""
-        return self._known_driver().machine.keepalive.timeout
+        return self._supervisor.known_driver().machine.keepalive.timeout
 
     def stats(self) -> SessionStats:
         """What was counted up to now, as a value that does not change; also after the end."""
-        since = 0.0 if self._played_at is None else self._now() - self._played_at
-        return session_stats(
-            self._known_driver(),
-            self.streams,
-            self._unit_counters,
-            transport=self._presentation.kind if self._presentation else None,
-            duration=since,
-            played_at=self._played_at,
+        supervisor = self._supervisor
+        attempts, played_at = supervisor.attempts, supervisor.played_at
+        stats = connection_stats(supervisor.known_driver(), self.streams)
+        stats = with_units(supervisor.ledger.total(stats), self._unit_counters, played_at)
+        return replace(
+            stats,
+            transport=supervisor.known_presentation().kind if self.streams else None,
+            duration=0.0 if played_at is None else self._now() - played_at,
             consumer_dropped=self._fanout.dropped,
+            reconnects=supervisor.reconnects,
+            attempts=dict(attempts.counts),
+            strategy=attempts.strategy,
+            outage=supervisor.outage,
+            last_error=attempts.last_error,
         )
 
     # -- the doors out ---------------------------------------------------------------------------
@@ -162,7 +157,7 @@ class Session:
         source = self._fanout.new_source(
             tuple(s for s in streams if s.index in makers), policy=backpressure, whole_units=True
         )
-        iterator = AccessUnitIterator(source, makers, self._known_driver().note)
+        iterator = AccessUnitIterator(source, makers, self._note, self._remake(bool(select)))
         self._unit_counters.append(iterator.counters)
         self._fanout.attach(iterator, source)
         return iterator
@@ -195,13 +190,13 @@ class Session:
 
         Source: RFC 2326 §10.5, §12.34, §12.35.
         """
-        driver, presentation = await self._live()
+        driver, presentation = await self._supervisor.live()
         headers: list[tuple[str, str]] = []
         if scale is not None:
             headers.append(("Scale", f"{scale:g}"))
         if speed is not None:
             headers.append(("Speed", f"{speed:g}"))
-        played_before = self._played_at is not None
+        played_before = self._supervisor.played_at is not None
         text = serialize_range(range) if isinstance(range, Range) else range
         if text is None and not played_before:
             text = FROM_THE_START
@@ -213,17 +208,20 @@ class Session:
             headers=tuple(headers),
             resumed=text is None,
         )
-        self._began_to_play()
+        past = self._supervisor.attempts.past
+        past.play, past.headers = True, tuple(headers)
+        self._supervisor.began_to_play()
 
     async def pause(self) -> None:
         """Stop the media and keep the session, which is kept alive.
 
         Source: RFC 2326 §10.6.
         """
-        driver, presentation = await self._live()
+        driver, presentation = await self._supervisor.live()
         await driver.ask("PAUSE", presentation.uri)
         driver.playback.pause()
-        self._set_state("paused")
+        self._supervisor.attempts.past.play = False
+        self._supervisor.set_state("paused")
 
     async def seek(self, npt: float) -> None:
         """Go on playing at ``npt`` seconds of the presentation; errors as for ``play``."""
@@ -250,7 +248,7 @@ class Session:
         return await self._parameters("SET_PARAMETER", body, content_type)
 
     async def _parameters(self, method: str, body: bytes, content_type: str) -> bytes:
-        driver, presentation = await self._live()
+        driver, presentation = await self._supervisor.live()
         headers = (("Content-Type", content_type),) if body else ()
         return (await driver.ask(method, presentation.uri, headers, body)).body
 
@@ -266,17 +264,8 @@ class Session:
             return
         self._closing = True
         try:
-            self._restoration.cancel()
-            await self._restoration.settle()
-            if self._driver is not None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._options.timeouts.teardown):
-                        await self._driver.leave()
+            await self._supervisor.close()
         finally:
-            if self._driver is not None:
-                self._driver.hang_up()
-            self._set_state("closed")
-            self._fanout.end(None, self._now())
             self._closed.set()
 
     async def __aenter__(self) -> Session:
@@ -291,63 +280,30 @@ class Session:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<Session {self.url} {self._state}>"
-
-    # -- called by the driver --------------------------------------------------------------------
-
-    def on_packets(self, packets: list[RtpPacket]) -> None:
-        """Packets for every iterator."""
-        self._fanout.put_packets(packets)
-
-    def on_event(self, event: Event) -> None:
-        """Something happened."""
-        self._fanout.put_event(event)
-
-    def on_gone(self) -> None:
-        """The server has dropped our session: ask for it again, on the same connection."""
-        if self._state in ("playing", "paused") and not self._closing and not self._fanout.ended:
-            self._restoration.begin(
-                self._known_driver(),
-                self._known_presentation(),
-                playing=self._state == "playing",
-            )
-
-    def on_end(self, error: RtspError | None) -> None:
-        """Nothing more will come; what happens before ``connect()`` is done is its affair."""
-        self._restoration.cancel()
-        if self._established and not self._closing:
-            if isinstance(error, ConnectionLost):
-                error.phase = "streaming"  # whatever request was on its way
-            self._set_state("ended" if error is None else "lost")
-            self._fanout.end(error, self._now())
+        return f"<Session {self.url} {self.state}>"
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _begin(self, driver: Driver, presentation: Presentation) -> None:
-        """A driver has set the presentation up."""
-        self._driver = driver
-        self._fanout.pool = driver.ports.pool
-        self._presentation = presentation
-        self._set_state("ready")
+    async def _connect(self) -> None:
+        await self._supervisor.connect()
 
-    def _establish(self, *, played: bool) -> None:
-        """``connect()`` is done; media, and the end, may have come already."""
-        self._established = True
-        if played:
-            self._began_to_play()
-        driver = self._known_driver()
-        if driver.ended:
-            self.on_end(driver.error)
+    def _note(self, identifier: str, detail: str) -> None:
+        """What a sender does against its RFC."""
+        self._supervisor.known_driver().note(identifier, detail)
 
-    def _began_to_play(self) -> None:
-        if self._played_at is None:
-            self._played_at = self._known_driver().playback.started_at
-        self._set_state("playing")
+    def _remake(self, required: bool) -> Callable[[Stream], Depacketizer | None]:
+        """Makes a depacketizer for a stream that has come back in another format."""
 
-    def _set_state(self, state: str) -> None:
-        if state != self._state and (state == "closed" or not self._fanout.ended):
-            before, self._state = self._state, state
-            self.on_event(StateChanged(self._now(), before, state))
+        def make(stream: Stream) -> Depacketizer | None:
+            limits = self._options.limits
+            try:
+                return make_depacketizers((stream,), limits, required=True)[stream.index]
+            except UnsupportedPayload:
+                if required:
+                    raise
+                return None
+
+        return make
 
     def _attach(
         self,
@@ -362,33 +318,11 @@ class Session:
         self._fanout.attach(iterator, source)
         return iterator
 
-    def _on_hold(self, held: bool) -> None:
+    def _hold(self, held: bool) -> None:
         """A consumer has more than enough, or wants to go on."""
-        if self._driver is not None:
-            self._driver.hold(held)
+        self._supervisor.hold(held)
 
     def _select(self, select: tuple[Select, ...]) -> tuple[Stream, ...]:
         if not self.streams:
             raise StreamNotFound("nothing is set up")
         return select_streams(self.streams, select)
-
-    def _known_driver(self) -> Driver:
-        if self._driver is None:
-            raise LocalProtocolError("the session is not connected yet")
-        return self._driver
-
-    def _known_presentation(self) -> Presentation:
-        if self._presentation is None:
-            raise LocalProtocolError("the session is not connected yet")
-        return self._presentation
-
-    async def _live(self) -> tuple[Driver, Presentation]:
-        """What a request needs; a session that is being restored is waited for."""
-        await self._restoration.settle()
-        if self._closing:
-            raise LocalProtocolError("the session is closed")
-        if self._fanout.error is not None:
-            raise self._fanout.error
-        if self._fanout.ended:
-            raise LocalProtocolError("the presentation is over; connect again")
-        return self._known_driver(), self._known_presentation()

@@ -11,7 +11,7 @@ from rtspkit.engine.events import Event
 from rtspkit.errors import RtspError
 from rtspkit.wire.rtp import RtpPacket
 
-__all__ = ["Sink"]
+__all__ = ["NoSink", "Sink"]
 
 
 class Sink(Protocol):
@@ -28,3 +28,19 @@ class Sink(Protocol):
 
     def on_end(self, error: RtspError | None) -> None:
         """Nothing more will come."""
+
+
+class NoSink:
+    """Where nothing is wanted: a connection that only asks."""
+
+    def on_packets(self, packets: list[RtpPacket]) -> None:
+        """Nobody has asked for media."""
+
+    def on_event(self, event: Event) -> None:
+        """What a dialogue meets, it reports itself."""
+
+    def on_gone(self) -> None:
+        """There is no session to be had again."""
+
+    def on_end(self, error: RtspError | None) -> None:
+        """Whoever asks is told by the request that fails."""

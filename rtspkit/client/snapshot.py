@@ -12,32 +12,20 @@ from rtspkit.client.driver import Driver
 from rtspkit.engine.statistics import SessionStats, StreamStats
 from rtspkit.wire.stream import Stream
 
-__all__ = ["session_stats"]
+__all__ = ["connection_stats", "with_units"]
 
 
-def session_stats(
-    driver: Driver,
-    streams: tuple[Stream, ...],
-    unit_counters: list[dict[int, UnitCounters]],
-    *,
-    transport: str | None,
-    duration: float,
-    played_at: float | None,
-    consumer_dropped: int,
-) -> SessionStats:
-    """Gather what the machines and the iterators have counted."""
+def connection_stats(driver: Driver, streams: tuple[Stream, ...]) -> SessionStats:
+    """Gather what the machines and the sockets of one connection have counted."""
     machine, playback, reading = driver.machine, driver.playback, driver.measure()
     counted = []
     for stream in streams:
         receiver = playback.receivers.get(stream.index)
         stats = receiver.snapshot() if receiver is not None else StreamStats(index=stream.index)
         dropped = reading.kernel_dropped_by_stream.get(stream.index, 0)
-        stats = replace(stats, kernel_dropped=dropped)
-        counted.append(_with_units(stats, stream, unit_counters, played_at))
+        counted.append(replace(stats, kernel_dropped=dropped))
     return SessionStats(
         streams=tuple(counted),
-        transport=transport,
-        duration=duration,
         requests=machine.counters.requests,
         responses=machine.counters.responses,
         keepalives=machine.keepalive.sent,
@@ -46,7 +34,6 @@ def session_stats(
         unknown_channel=playback.unknown_channel,
         foreign_datagrams=driver.ports.foreign_datagrams,
         skipped_bytes=machine.counters.skipped,
-        consumer_dropped=consumer_dropped,
         receiver=reading.receiver,
         wake_ups=reading.wake_ups,
         system_calls=reading.system_calls,
@@ -59,14 +46,22 @@ def session_stats(
     )
 
 
+def with_units(
+    stats: SessionStats,
+    unit_counters: list[dict[int, UnitCounters]],
+    played_at: float | None,
+) -> SessionStats:
+    """Add the access units of each stream, as the iterator that has made most of them counts."""
+    streams = tuple(_with_units(stream, unit_counters, played_at) for stream in stats.streams)
+    return replace(stats, streams=streams)
+
+
 def _with_units(
     stats: StreamStats,
-    stream: Stream,
     unit_counters: list[dict[int, UnitCounters]],
     played_at: float | None,
 ) -> StreamStats:
-    """Add the access units, as the iterator that has made most of them counts."""
-    counters = [c[stream.index] for c in unit_counters if stream.index in c]
+    counters = [c[stats.index] for c in unit_counters if stats.index in c]
     if not counters:
         return stats
     most = max(counters, key=lambda c: c.access_units)

@@ -12,15 +12,20 @@ from rtspkit.errors import RtspError
 from rtspkit.wire.stream import Stream
 
 __all__ = [
+    "AttemptFailed",
     "Event",
     "KeepAliveChanged",
     "PacketsDropped",
     "QuirkSeen",
+    "Reconnected",
+    "Reconnecting",
     "ServerRequested",
     "SessionEnded",
     "SessionRestored",
     "SourceChanged",
     "StateChanged",
+    "StrategyChanged",
+    "StreamChanged",
     "StreamEnded",
     "StreamSkipped",
     "TransportRejected",
@@ -133,6 +138,85 @@ class SessionRestored(Event):
     """The server had dropped our session (454) and gave it again, on the same connection."""
 
     seconds: float
+
+
+@dataclass(slots=True)
+class AttemptFailed(Event):
+    """An attempt to connect has failed.
+
+    Attributes:
+        attempt: Its number: 1 for the first since ``connect()``, or since the loss.
+        error: Why.
+        strategy: The retry strategy that it was made by.
+    """
+
+    attempt: int
+    error: RtspError
+    strategy: str
+
+
+@dataclass(slots=True)
+class Reconnecting(Event):
+    """Another attempt will be made.
+
+    Attributes:
+        attempt: Its number: 1 for the first since ``connect()``, or since the loss.
+        cause: What made it necessary: the loss, or why the last attempt failed.
+        delay: Seconds until it is made.
+        strategy: The retry strategy that says so.
+        racing: How connections are raced in it: ``"none"``, ``"first-wins"``, ``"last-wins"``.
+    """
+
+    attempt: int
+    cause: RtspError
+    delay: float
+    strategy: str
+    racing: str
+
+
+@dataclass(slots=True)
+class Reconnected(Event):
+    """The session plays again; its packets go on with ``discontinuity`` set.
+
+    Attributes:
+        attempt: Number of the attempt that succeeded.
+        seconds: From the loss to this moment.
+        strategy: The retry strategy that it was made by.
+    """
+
+    attempt: int
+    seconds: float
+    strategy: str
+
+
+@dataclass(slots=True)
+class StrategyChanged(Event):
+    """``"auto"`` or ``"adaptive"`` has decided to try otherwise.
+
+    Attributes:
+        before: The strategy up to now.
+        strategy: The one from now on.
+        racing: How connections are raced with it.
+        evidence: What the decision rests on, in words, with the numbers.
+    """
+
+    before: str
+    strategy: str
+    racing: str
+    evidence: str
+
+
+@dataclass(slots=True)
+class StreamChanged(Event):
+    """A stream has come back with another description; packets of ``stream`` follow.
+
+    Attributes:
+        before: The stream up to now; None when it was not there.
+        stream: What has taken its place.
+    """
+
+    before: Stream | None
+    stream: Stream
 
 
 @dataclass(slots=True)

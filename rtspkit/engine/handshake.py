@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rtspkit.engine.continuity import Change, check_complete, reconcile
 from rtspkit.engine.selection import Selection, select_streams
 from rtspkit.errors import (
     RemoteProtocolError,
@@ -114,6 +115,7 @@ class Presentation:
         chosen: The streams that were set up.
         kind: ``"udp"`` or ``"tcp"``.
         refusals: Transports that were refused on the way, with the reason.
+        changes: Streams of an earlier connection that are not what they were.
     """
 
     description: SessionDescription
@@ -123,6 +125,7 @@ class Presentation:
     chosen: tuple[Stream, ...] = ()
     kind: str = ""
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(slots=True)
@@ -180,11 +183,13 @@ def set_up(
     limits: Limits,
     *,
     required: bool | None = None,
+    known: tuple[Stream, ...] = (),
 ) -> Generator[Step, Any, Presentation]:
     """DESCRIBE and SETUP, with the first of ``kinds`` that the server takes.
 
     A stream that the server refuses to set up is an error when it is ``required``: by default,
-    when ``wish`` names what is wanted.
+    when ``wish`` names what is wanted. Streams ``known`` from an earlier connection are found
+    again, and are required too, unless ``required`` is False.
 
     Raises:
         UnsupportedTransport: The last of ``kinds`` was refused too, or one was refused when the
@@ -198,6 +203,7 @@ def set_up(
         presentation = yield from describe(uri, note, limits)
         presentation.refusals = refusals
         presentation.kind = kind
+        presentation.streams, presentation.changes = reconcile(known, presentation.streams)
         chosen = select_streams(presentation.streams, wish)
         try:
             switchable = kinds[number:]
@@ -211,6 +217,8 @@ def set_up(
                 raise cause from None
             refusals.append((kind, str(cause)))
             continue
+        if required is not False:
+            check_complete(known, presentation.changes, presentation.chosen)
         agreed = presentation.chosen[0].transport
         if agreed is not None and agreed.protocol.lower() != kind:
             presentation.kind = agreed.protocol.lower()

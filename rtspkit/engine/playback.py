@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from rtspkit.engine.continuity import Change, Moment
 from rtspkit.engine.events import Event, QuirkSeen, SourceChanged, StreamEnded
 from rtspkit.engine.handshake import Played
 from rtspkit.engine.liveness import Liveness
@@ -112,6 +113,31 @@ class Playback:
             self._channels[channels[1]] = (receiver, True)
         return receiver
 
+    def moments(self) -> dict[Stream, Moment]:
+        """Where each stream is that has played: what another connection carries on."""
+        moments = {}
+        for receiver in self.receivers.values():
+            stats = receiver.snapshot()
+            if stats.last_packet is not None:
+                moments[receiver.stream] = Moment(stats.media_time, stats.last_packet)
+        return moments
+
+    def carry_on(self, moments: Mapping[Stream, Moment], changes: Iterable[Change]) -> None:
+        """Go on where another connection has stopped; called before PLAY.
+
+        Args:
+            moments: Where its streams were.
+            changes: Which of them are others now.
+        """
+        origins = {change.stream: change.before for change in changes}
+        for receiver in self.receivers.values():
+            stream = receiver.stream
+            moment = moments.get(origins.get(stream) or stream)
+            if moment is None:  # it did not play yet, or was not there: the others tell the time
+                moment = max(moments.values(), key=lambda m: m.arrival, default=None)
+            if moment is not None:
+                receiver.carry_on(moment.media_time, moment.arrival)
+
     def start(self, now: float, *, first_packet: float, keepalive_interval: float) -> None:
         """PLAY is being sent."""
         if self.started_at is None:
@@ -184,8 +210,10 @@ class Playback:
                 self._drop(run)
                 continue
             receiver, is_rtcp = known
-            take = self._receive_rtcp if is_rtcp else self._receive_rtp
-            packets += take(receiver, run.datagrams)
+            if is_rtcp:
+                packets += self._receive_rtcp(receiver, run.datagrams)
+            else:
+                packets += self.receive_rtp(receiver.stream.index, run.datagrams)
         return packets
 
     def _drop(self, run: FrameRun) -> None:
@@ -199,14 +227,12 @@ class Playback:
 
     def receive_rtp(self, index: int, datagrams: Datagrams) -> list[RtpPacket]:
         """Take the datagrams of one stream's RTP port."""
-        return self._receive_rtp(self.receivers[index], datagrams)
-
-    def _receive_rtp(self, receiver: StreamReceiver, datagrams: Datagrams) -> list[RtpPacket]:
+        receiver = self.receivers[index]
         packets = receiver.receive_rtp_batch(datagrams)
         if packets:
             self.liveness.media(datagrams.latest)
             if self._farewells:
-                self._take_back(receiver.stream.index, packets[-1].arrival)
+                self._take_back(index, packets[-1].arrival)
         elif not datagrams.lengths:  # dropped for want of memory
             self.liveness.media(datagrams.latest)
         else:

@@ -31,7 +31,7 @@ from rtspkit.engine.statistics import StreamStats
 from rtspkit.engine.timeline import Start, Timeline
 from rtspkit.errors import MalformedPacket
 from rtspkit.options import Limits
-from rtspkit.wire.datagrams import Datagrams
+from rtspkit.wire.datagrams import UNKNOWN, Datagrams
 from rtspkit.wire.rtcp import ReportBlock, is_rtcp
 from rtspkit.wire.rtp import HEADER_SIZE, RtpPacket, parse_rtp_at
 from rtspkit.wire.stream import Stream
@@ -99,10 +99,13 @@ class StreamReceiver:
         self._strays = self._unknown_ssrc = self._unknown_payload_type = 0
         self._malformed = self._misplaced = self._discontinuities = 0
 
+    def carry_on(self, media_time: float, arrival: float) -> None:
+        """Go on where another connection stopped: its last packet's time and arrival."""
+        self._timeline.carry_on(media_time, arrival)
+
     def start(
         self,
         now: float,
-        media_time_of_first: float | None = None,
         rtptime: int | None = None,
         sequence_number: int | None = None,
         npt_start: float | None = None,
@@ -112,14 +115,13 @@ class StreamReceiver:
         Args:
             now: When PLAY was sent, the same for all streams of a session: without better
                 knowledge the first packet has the seconds since then as its time.
-            media_time_of_first: What the first packet shall have; goes before all else.
             rtptime: From RTP-Info; believed within 10 s of the first packet's timestamp.
             sequence_number: From RTP-Info; after a second PLAY, tells packets in flight.
             npt_start: Where the presentation begins, from the Range of the response.
         """
         if self._started is None:
             self._started = now
-        start = Start(now, media_time_of_first, rtptime, sequence_number, npt_start)
+        start = Start(now, rtptime, sequence_number, npt_start)
         self._timeline.start(start)
 
     def inform(
@@ -128,11 +130,7 @@ class StreamReceiver:
         sequence_number: int | None = None,
         npt_start: float | None = None,
     ) -> bool:
-        """The response to PLAY, when ``start`` was called before it.
-
-        Returns:
-            Whether it is used; it is not when the first packet came before the response.
-        """
+        """The response to PLAY; False when the first packet came before it, and nothing is used."""
         return self._timeline.inform(
             rtptime=rtptime, sequence_number=sequence_number, npt_start=npt_start
         )
@@ -155,13 +153,13 @@ class StreamReceiver:
         """Take the datagrams of one wake-up; as ``receive_rtp`` of each, and cheaper."""
         lengths = datagrams.lengths
         packets: list[RtpPacket] = []
-        if not lengths:
-            return packets
-        if min(lengths) < HEADER_SIZE:
+        if datagrams.headers is None and min(lengths, default=0) < HEADER_SIZE:
             for view, arrival in zip(datagrams, datagrams.arrivals, strict=False):
                 packets += self._receive_one(view, 0, len(view), arrival)
             return packets
-        rows, size = rows_of(datagrams), sum(lengths)
+        rows, size = rows_of(datagrams), datagrams.size
+        if size == UNKNOWN:
+            size = sum(lengths)
         while True:
             before = len(packets)
             odd = receive_run(
@@ -344,7 +342,7 @@ class StreamReceiver:
     @property
     def deadline(self) -> float | None:
         """When ``handle_deadline`` is due, in monotonic seconds; None while nothing waits."""
-        return self._reorder.deadline
+        return self._reorder.deadline if self._reorder.waiting else None
 
     def handle_deadline(self, now: float) -> list[RtpPacket]:
         """Give the packets that have waited long enough for an earlier one."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from rtspkit.wire.ntp import middle_32
 from rtspkit.wire.rtcp import ReportBlock
-from rtspkit.wire.serial import difference_32, unwrap_16
+from rtspkit.wire.serial import unwrap_16
 
 __all__ = ["MAX_DROPOUT", "MAX_MISORDER", "Reception"]
 
@@ -116,7 +116,8 @@ class Reception:
             timestamp: Its timestamp.
             transit: Ticks since the packet before it.
         """
-        transit -= difference_32(timestamp, self.timestamp)
+        # ``difference_32``, at half of the cost of calling it
+        transit -= ((timestamp - self.timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         self.timestamp = timestamp
         return transit if -MAX_STEP < transit / self.clock_rate < MAX_STEP else 0.0
 

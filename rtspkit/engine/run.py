@@ -16,24 +16,27 @@ Facts the code leans on
   payload type: with the marker masked out, one comparison says that there is nothing unusual. The
   last has the timestamp and the source: one comparison says that both are those of the packet
   before, whose numbers are then used again. Numbers of 16 bits are quicker than those of 32.
+- Packets that were joined, or read at once, share the object that says when they arrived.
+- Some senders put an extension or padding into every packet: only its bounds are more to look at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rtspkit.engine.reception import Reception
 from rtspkit.engine.reorder import Reorder
 from rtspkit.engine.timeline import Timeline
-from rtspkit.wire.datagrams import Datagrams
-from rtspkit.wire.rtp import RtpPacket, unpack_header
+from rtspkit.wire.datagrams import Datagrams, Header
+from rtspkit.wire.rtp import RtpPacket, UnusualPacket, is_sound, unpack_header
 from rtspkit.wire.stream import Stream
 
 __all__ = ["Place", "receive_run", "rows_of", "usual_beginning"]
 
 Place = tuple[memoryview, int, int, float]  # the view, where in it, the size, the arrival
-Row = tuple[tuple[int, int, int], memoryview, int, int, float]
+Row = tuple[Header, memoryview, int, int, float]
 NO_MARKER = 0xFF7F
+VERSION_AND_TYPE = 0xC07F
 LOW = 0xFFFF_FFFF
 NEVER = -1  # equal to no number of the wire
 
@@ -46,7 +49,9 @@ def usual_beginning(payload_type: int) -> int:
 def rows_of(datagrams: Datagrams) -> Iterator[Row]:
     """The rows of packets that all have at least a header."""
     views, starts = datagrams.views, datagrams.starts
-    headers = map(unpack_header, views, starts)
+    headers: Iterable[Header] | None = datagrams.headers
+    if headers is None:
+        headers = map(unpack_header, views, starts)
     return zip(headers, views, starts, datagrams.lengths, datagrams.arrivals, strict=False)
 
 
@@ -82,10 +87,17 @@ def receive_run(
     timestamp, media_time, wall_clock = timeline.unchanged, timeline.last, timeline.wall_clock
     same = timestamp << 32 | ssrc if timestamp == reception.timestamp else NEVER
     for (head, number, rest), view, start, size, arrival in rows:
-        if number != due or head & NO_MARKER != usual or (rest != same and rest & LOW != ssrc):
+        if number != due or (rest != same and rest & LOW != ssrc):
             odd = view, start, size, arrival
             break
-        packet = RtpPacket()
+        if head & NO_MARKER == usual:
+            packet = RtpPacket()
+        elif head & VERSION_AND_TYPE == usual and is_sound(view, start, size):
+            packet = UnusualPacket()
+        else:
+            odd = view, start, size, arrival
+            break
+        due = (due + 1) & 0xFFFF
         packet.memory = view
         packet.start = start
         packet.size = size
@@ -94,12 +106,16 @@ def receive_run(
         packet.arrival = arrival
         packet.lost = 0
         packet.discontinuity = False
-        due = (due + 1) & 0xFFFF
+        append(packet)
         if rest == same:
             packet.timestamp = timestamp
             packet.media_time = media_time
             packet.wall_clock = wall_clock
-            transit = 0.0 if arrival is previous else (arrival - previous) * clock_rate
+            if arrival is previous:
+                stamped = arrival
+                jitter -= jitter * 0.0625  # A.8: a sixteenth, of a transit of 0
+                continue
+            transit = (arrival - previous) * clock_rate
         else:
             timestamp = packet.timestamp = rest >> 32
             transit = (arrival - previous) * clock_rate
@@ -110,8 +126,7 @@ def receive_run(
             media_time, wall_clock = packet.media_time, packet.wall_clock
             same = rest if timeline.unchanged == timestamp else NEVER
         previous = stamped = arrival
-        jitter += ((transit if transit >= 0 else -transit) - jitter) * 0.0625  # A.8: a sixteenth
-        append(packet)
+        jitter += ((transit if transit >= 0 else -transit) - jitter) * 0.0625
     count = len(packets) - before
     if count:
         reception.due, reception.jitter_ticks = due, jitter

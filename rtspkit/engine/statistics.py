@@ -10,7 +10,10 @@ What a stream received adds up: ``packets`` + ``duplicates`` + ``late`` + ``stra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rtspkit.errors import RtspError
 
 __all__ = ["PoolStats", "SessionStats", "StreamStats"]
 
@@ -149,6 +152,11 @@ class SessionStats:
         receive_buffer: Bytes that the kernel keeps for each RTP port; Linux counts its own needs
             in. 0 over TCP.
         pool: The memory that the loop receives into, for all its sessions.
+        reconnects: Times that the session was lost and came back.
+        attempts: Attempts to connect, by the retry strategy that they were made by.
+        strategy: The retry strategy of the last one.
+        outage: Seconds, from losses to the first packets after them, up to now.
+        last_error: Why the session was lost, or the last attempt failed; None if it never did.
     """
 
     streams: tuple[StreamStats, ...] = ()
@@ -172,6 +180,11 @@ class SessionStats:
     kernel_dropped: int = 0
     receive_buffer: int = 0
     pool: PoolStats = PoolStats()
+    reconnects: int = 0
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    strategy: str = ""
+    outage: float = 0.0
+    last_error: RtspError | None = None
 
     @property
     def zero_copy(self) -> float:

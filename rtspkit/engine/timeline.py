@@ -15,6 +15,7 @@ Rules
 - A timestamp that jumps by more than 10 s, and not because that much time has passed, begins
   anew: time goes on by the seconds that passed between the arrivals.
 - A new source keeps its own timestamps where they carry on the old ones within 1 s.
+- After another connection, time goes on by the seconds that passed between the arrivals.
 """
 
 from __future__ import annotations
@@ -38,14 +39,12 @@ class Start:
 
     Attributes:
         now: Monotonic seconds at which PLAY was sent.
-        media_time: What the first packet shall have.
         rtptime: RTP timestamp that belongs to ``npt_start``, from RTP-Info.
         sequence_number: Of the first packet, from RTP-Info.
         npt_start: Where in the presentation it begins, in seconds.
     """
 
     now: float | None = None
-    media_time: float | None = None
     rtptime: int | None = None
     sequence_number: int | None = None
     npt_start: float | None = None
@@ -67,6 +66,7 @@ class Timeline:
 
     __slots__ = (
         "_anchor",
+        "_carried",
         "_max_jump_ticks",
         "_report",
         "_start",
@@ -92,7 +92,19 @@ class Timeline:
         self.unchanged = -1
         self.arrival = 0.0
         self._start: Start | None = Start()
+        self._carried = False  # it goes on from an earlier connection
         self._report: tuple[int, int, float] | None = None  # waits for the first packet
+
+    def carry_on(self, media_time: float, arrival: float) -> None:
+        """Go on where another connection stopped; called before the first packet.
+
+        Args:
+            media_time: Of the last packet there.
+            arrival: When that was.
+        """
+        self._carried = True
+        self.last = media_time
+        self.arrival = arrival
 
     def start(self, start: Start) -> None:
         """PLAY: the next packet is placed by ``start``."""
@@ -180,8 +192,9 @@ class Timeline:
                 return False
         self._start = None
         self.anchor(packet.timestamp, self._first_media_time(packet, start))
-        if again:
+        if again or self._carried:
             self._mark(packet)
+        self._carried = False
         if self._report is not None:
             self.arrival = packet.arrival
             ntp, rtp_timestamp, reported = self._report
@@ -199,12 +212,13 @@ class Timeline:
             self.jumps += 1
 
     def _first_media_time(self, packet: RtpPacket, start: Start) -> float:
-        if start.media_time is not None:
-            return start.media_time
-        if start.rtptime is not None and (start.npt_start is not None or self._anchor is None):
+        goes_on = self._carried or self._anchor is not None
+        if start.rtptime is not None and (start.npt_start is not None or not goes_on):
             ahead = difference_32(packet.timestamp, start.rtptime)
             if abs(ahead) <= self._max_jump_ticks:
                 return (start.npt_start or 0.0) + ahead / self.clock_rate
+        if self._carried and start.npt_start is None:
+            return self.last + max(packet.arrival - self.arrival, 0.0)
         waited = 0.0 if start.now is None else packet.arrival - start.now
         if start.npt_start is not None:
             return start.npt_start + waited

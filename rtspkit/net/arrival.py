@@ -42,10 +42,11 @@ class ArrivalClock:
         """Now: in monotonic seconds, and in Unix nanoseconds at the same moment."""
         clock = self._clock
         before, wall, now = clock(), time.time_ns(), clock()
-        for _ in range(ATTEMPTS - 1):
-            if now - before <= NEAR:
-                break
-            before, wall, now = now, time.time_ns(), clock()
+        if now - before > NEAR:
+            for _ in range(ATTEMPTS - 1):
+                before, wall, now = now, time.time_ns(), clock()
+                if now - before <= NEAR:
+                    break
         return now, wall
 
     def one(self, seconds: int, nanoseconds: int, now: float, wall: int) -> float:

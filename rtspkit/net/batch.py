@@ -10,8 +10,9 @@ Facts the code leans on
   the last one without a gap: slots for the largest would lie empty most of the time, and hold
   memory. When little is joined any more, slots are filled again.
 - A datagram that is larger than its slot goes on in the overflow: it is put together by a copy.
-- Whether there is more behind a joined message, only another call would say. It is made while such
-  calls find something; else the loop says so, when the socket is readable still.
+- Whether there is more behind a joined message, only another call would say. It costs a tenth of
+  what another wake-up does, so it is made when it has mostly found something of late; else the
+  loop says so, when the socket is readable still.
 - Fewer datagrams than there were slots for: the queue is empty, and no other call has to say so.
 - The kernel tells its drops with every datagram from the first drop on, as a running total.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import socket
 import struct
 import time
@@ -29,6 +31,7 @@ from itertools import repeat
 
 from rtspkit.net.arrival import ArrivalClock
 from rtspkit.net.message_headers import (
+    ANSWER,
     LoneHeader,
     MessageHeaders,
     Overflow,
@@ -37,7 +40,8 @@ from rtspkit.net.message_headers import (
 from rtspkit.net.mmsghdr import HEADER_SIZE, c_function
 from rtspkit.net.single import ICMP_ERRORS
 from rtspkit.net.slab import BYTES, DATAGRAMS, Slab, SlabPool
-from rtspkit.wire.datagrams import Datagrams, lone_datagrams
+from rtspkit.wire.datagrams import Datagrams, lone_datagrams, spaced_headers
+from rtspkit.wire.rtp import HEADER_SIZE as RTP_HEADER_SIZE
 
 __all__ = ["BatchReader", "recvmmsg_works"]
 
@@ -48,19 +52,20 @@ UDP_GRO = 104
 TIMESTAMP_SIZE = 32  # of the control messages when only the time is told
 TIMESTAMP_AND_DROPS_SIZE = TIMESTAMP_SIZE + 24
 # Two control messages that follow each other: the time, and the size of what was joined.
-TIMESTAMP_AND_SEGMENT = struct.Struct("QIIqqQIIi4x")
-TIMESTAMP_FIRST = (32, socket.SOL_SOCKET, SO_TIMESTAMPNS)
-SEGMENT_SECOND = (20, SOL_UDP, UDP_GRO)
+TIMESTAMP_AND_SEGMENT = struct.Struct("QQqqQQi4x")
+TIMESTAMP_FIRST = SO_TIMESTAMPNS << 32 | socket.SOL_SOCKET  # level and type as one number
+told_of_one = TIMESTAMP_AND_SEGMENT.unpack_from
+SEGMENT_SECOND = UDP_GRO << 32 | SOL_UDP
 WINDOW = 256  # messages after which it is decided whether joining pays
 JOINED_LEAST = 1.5  # datagrams to a message that make it pay
 MESSAGE_LARGEST = 64 * 1024  # bytes
-AT_ONCE = 0.0001  # seconds; messages that are not further apart were there together
+LARGE = DATAGRAMS.slot_size
+AT_ONCE = 0.0002  # seconds; messages that are not further apart were there together
+LUCK = 4  # other calls in vain, after which no more are made
 
 
-_recvmmsg = c_function(
-    "recvmmsg",
-    (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p),
-)
+_recvmmsg = c_function("recvmmsg", None)  # (int, struct mmsghdr *, int, int, NULL)
+DO_NOT_WAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # an IntFlag is slow to convert
 
 
 @cache
@@ -115,8 +120,8 @@ class BatchReader:
         self._arrival = ArrivalClock(clock)
         self._lone: LoneHeader | None = None  # while messages are read one by one
         self._to_the_end = to_the_end
-        self._ask_again = to_the_end  # whether another call is likely to find another message
-        self._last_read = 0.0
+        self._luck = 0  # as long as there is some, another call may well find another message
+        self._last_read = -math.inf
         self._messages = self._segments = 0  # of the window
         self.drained = True
         self.calls = self.errors = self.kernel_drops = self.copies = self.joined = 0
@@ -153,15 +158,17 @@ class BatchReader:
                 and not self._only_drops(slab, first, controls)
             )
             or max(lengths) > size
-            or 0 in lengths
+            or (least := min(lengths)) == 0
         ):
             return self._read_unusual(slab, first, lengths, now, wall)
         seconds = headers.seconds[first : first + count].tolist()
         nanoseconds = headers.nanoseconds[first : first + count].tolist()
         arrivals = self._arrival.many(seconds, nanoseconds, now, wall)
         starts = range(first * size, (first + count) * size, size)
-        assert slab.view is not None
-        return Datagrams(repeat(slab.view), starts, lengths, arrivals, now)
+        view = slab.view
+        assert view is not None
+        begins = spaced_headers(view, starts) if least >= RTP_HEADER_SIZE else None
+        return Datagrams(repeat(view), starts, lengths, arrivals, now, sum(lengths), begins)
 
     def _receive(self, slab: Slab) -> tuple[int, int]:
         """Fill the free slots; gives the first one and how many were."""
@@ -171,15 +178,16 @@ class BatchReader:
             slab.headers = MessageHeaders(slab, self._pool.overflow)
         first = slab.used // slab.size_class.slot_size
         room = slab.size_class.slots - first
-        count = self._call(slab.headers.address + first * HEADER_SIZE, room)
+        address = ctypes.c_void_p(slab.headers.address + first * HEADER_SIZE)
+        count = self._call(address, room)
         self.drained = count < room
         return first, count
 
-    def _call(self, address: int, room: int) -> int:
+    def _call(self, address: ctypes.c_void_p, room: int) -> int:
         """Receive up to ``room`` messages to where the headers at ``address`` say."""
         while True:
             self.calls += 1
-            count = self._recvmmsg(self._descriptor, address, room, socket.MSG_DONTWAIT, None)
+            count = self._recvmmsg(self._descriptor, address, room, DO_NOT_WAIT, None)
             if count >= 0:
                 return count
             number = ctypes.get_errno()
@@ -199,37 +207,37 @@ class BatchReader:
         begin = slab.used
         header.point_at(slab.address + begin)
         if not self._call(header.address, 1):
-            self._ask_again = self._to_the_end
+            self._luck -= self._luck > 0
+            self._last_read = -math.inf
             self.drained = True
             return None
-        length = header.length
+        size, length = ANSWER(header.answer)
         now, wall = self._arrival.read()
-        slab.used += length
-        if now - self._last_read < AT_ONCE:
-            self._ask_again = True
+        slab.used = end = begin + length
+        if not self.drained or now - self._last_read < AT_ONCE:
+            self._luck = min(self._luck + 2, LUCK)
         self._last_read = now
-        self.drained = not self._ask_again
-        size = header.control_length
+        self.drained = not (self._luck or self._to_the_end)
         if size == TIMESTAMP_AND_SEGMENT.size:
-            told = TIMESTAMP_AND_SEGMENT.unpack_from(header.control)
+            _, first, seconds, nanoseconds, _, second, segment = told_of_one(header.control)
         else:
-            told = ()
-        if told[:3] == TIMESTAMP_FIRST and told[5:8] == SEGMENT_SECOND:
-            arrival = self._arrival.one(told[3], told[4], now, wall)
-            segment: int = told[8]
+            first = second = segment = 0
+        if first == TIMESTAMP_FIRST and second == SEGMENT_SECOND:
+            arrival = self._arrival.one(seconds, nanoseconds, now, wall)
         else:
-            control = memoryview(header.control)[:size]
-            arrival, segment = self._told(control, now, wall)
+            arrival, segment = self._told(memoryview(header.control)[:size], now, wall)
         segment = segment or length
-        starts = range(begin, begin + length, segment or 1)
+        starts = range(begin, end, segment or 1)
         count = len(starts)
-        self._weigh(1, count, large=length > DATAGRAMS.slot_size)
+        self._weigh(1, count, large=length > LARGE)
         if not count:
             return None
         lengths = [segment] * count
-        lengths[-1] = begin + length - starts[-1]
-        assert slab.view is not None
-        return Datagrams(repeat(slab.view), starts, lengths, repeat(arrival), now)
+        lengths[-1] = last = end - starts[-1]
+        view = slab.view
+        assert view is not None
+        headers = spaced_headers(view, starts) if last >= RTP_HEADER_SIZE else None
+        return Datagrams(repeat(view), starts, lengths, repeat(arrival), now, length, headers)
 
     def _only_drops(self, slab: Slab, first: int, controls: Sequence[int]) -> bool:
         """Whether every message tells its time and the kernel's drops, and nothing else."""

@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-__all__ = ["monotonic_clock"]
+__all__ = ["monotonic_clock", "wall_clock"]
 
 
 def monotonic_clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
@@ -21,3 +21,8 @@ def monotonic_clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     if type(loop).__module__.partition(".")[0] == "uvloop":
         return time.monotonic
     return loop.time
+
+
+def wall_clock() -> float:
+    """Seconds since 1970, for what outlives the program."""
+    return time.time()

@@ -24,11 +24,13 @@ from struct import Struct
 from rtspkit.net.mmsghdr import IoVector, MessageHeader
 from rtspkit.net.slab import Slab, address_of
 
-__all__ = ["LoneHeader", "MessageHeaders", "Overflow", "control_messages"]
+__all__ = ["ANSWER", "LoneHeader", "MessageHeaders", "Overflow", "control_messages"]
 
 CONTROL_SIZE = 96
 SLOT_LARGEST = 64 * 1024  # bytes that any datagram fits into
 _CMSG = Struct("QII")  # length with this header, level, type
+# Of a message header: the size of the control messages, and that of the message
+ANSWER = Struct("40xQ8xI").unpack_from
 
 
 class Overflow:
@@ -101,6 +103,7 @@ class LoneHeader:
     Attributes:
         address: Of the header.
         control: What the kernel told beside the message, and room behind it.
+        answer: For ``ANSWER``: how much the kernel told beside the message, and its size.
     """
 
     def __init__(self) -> None:
@@ -111,26 +114,16 @@ class LoneHeader:
             vector_length=1,
             control=address_of(self.control),
         )
-        self.address = ctypes.addressof(self._header)
+        self.address = ctypes.c_void_p(ctypes.addressof(self._header))
+        self.answer = memoryview(self._header).cast("B")
         # memoryviews are read and written in a third of the time that ctypes' fields take
         self._base = memoryview(self._vector).cast("B").cast("Q")
         self._words = memoryview(self._header).cast("B").cast("Q")
-        self._numbers = memoryview(self._header).cast("B").cast("I")
 
     def point_at(self, address: int) -> None:
         """The next message goes there; there must be room for 64 KiB."""
         self._base[0] = address
         self._words[5] = CONTROL_SIZE
-
-    @property
-    def length(self) -> int:
-        """Size of what was received."""
-        return self._numbers[14]
-
-    @property
-    def control_length(self) -> int:
-        """How much the kernel told beside it."""
-        return self._words[5]
 
 
 def control_messages(control: memoryview) -> Iterator[tuple[int, int, memoryview]]:

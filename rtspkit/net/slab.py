@@ -201,6 +201,7 @@ class SlabPool:
         limit: May be raised at any time.
         copies: Packets copied out at the bound.
         drops: Packets dropped there.
+        pressed: Whether memory is short: who only waits should take as little of it as possible.
         overflow: What ``net.batch`` keeps beside it.
     """
 
@@ -208,6 +209,7 @@ class SlabPool:
         self.limit = limit
         self.copies = 0
         self.drops = 0
+        self.pressed = False
         self.overflow: Any = None
         self._counts_tell = counts_tell
         self._current: dict[SizeClass, Slab] = {}
@@ -215,7 +217,6 @@ class SlabPool:
         self._scratch: dict[SizeClass, Slab] = {}
         self._allocated = 0
         self._copied = 0  # bytes of copies that are alive
-        self._pinned = 0  # bytes that were held when that was last looked into
         self._look_in = 0  # slabs until it is
         self._hopeless = 0  # times that a free one is not looked for far and wide
         self._fresh = self._reuses = 0
@@ -260,11 +261,6 @@ class SlabPool:
         """A copy is gone."""
         self._copied -= size
 
-    @property
-    def pressed(self) -> bool:
-        """Whether memory is short: who only waits should take as little of it as possible."""
-        return self._pinned > self.limit // 2
-
     def stats(self) -> PoolStats:
         """What the pool has and does at this moment; looks at every slab."""
         pinned = [*self._held(), *self._current.values()]
@@ -306,12 +302,13 @@ class SlabPool:
     def _look_at_pins(self) -> None:
         """Now and then, when there is much memory: whether it is held, or only was."""
         if self._allocated <= self.limit // 2:
-            self._pinned = 0
+            self.pressed = False
         elif self._look_in:
             self._look_in -= 1
         else:
             self._look_in = LOOK_EVERY
-            self._pinned = sum(slab.size_class.size for slab in self._held())
+            pinned = sum(slab.size_class.size for slab in self._held())
+            self.pressed = pinned > self.limit // 2
 
     def _held(self) -> Iterator[Slab]:
         """The slabs that were filled, and that somebody holds something of."""

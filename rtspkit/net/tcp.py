@@ -19,21 +19,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from rtspkit.errors import ConnectError
 from rtspkit.net.clock import monotonic_clock
+from rtspkit.net.contender import Contender, connect, numeric_host
+from rtspkit.net.racing import race
 from rtspkit.net.resolver import resolve
 from rtspkit.net.slab import BYTES, Slab, SlabPool, pool_of
+from rtspkit.net.tls import TlsContext
+from rtspkit.net.tls_transport import TlsTransport
+from rtspkit.options import Racing
 
-__all__ = ["TcpCircuit", "numeric_host", "open_circuit"]
+__all__ = ["OnData", "TcpCircuit", "numeric_host", "open_circuit"]
 
 LEAST_ROOM = 16 * 1024  # bytes; with less, the next slab is taken
 OnData = Callable[[memoryview, float], int]
 
+OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 0\r\n\r\n"  # the session's own requests begin at 1
 LINGER = 0.1  # seconds that a full send buffer of the kernel may take to have room again
 
 
@@ -44,6 +49,8 @@ class TcpCircuit(asyncio.BufferedProtocol):
         on_data: Takes what arrived, and the loop's time; says how much of its end it wants to be
             given again, with more behind it: less than 65,540 bytes.
         on_lost: Told once that the peer has closed, with the error or None.
+        pool: The memory that it reads into.
+        early: What was read of the connection before the loop had it: less than 16 KiB.
 
     Attributes:
         peer_host: The peer's numeric address.
@@ -62,6 +69,8 @@ class TcpCircuit(asyncio.BufferedProtocol):
         on_data: OnData,
         on_lost: Callable[[BaseException | None], None],
         pool: SlabPool | None = None,
+        *,
+        early: bytes = b"",
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
@@ -77,6 +86,7 @@ class TcpCircuit(asyncio.BufferedProtocol):
         self.copies = self.reads = 0
         self.scratch = False
         self._told = False
+        self._early = early
         self._paused_since: float | None = None
         self._linger: asyncio.TimerHandle | None = None
         self.peer_host = ""
@@ -91,6 +101,9 @@ class TcpCircuit(asyncio.BufferedProtocol):
         # uvloop's transports are no subclass of asyncio's, so it is a matter of words only
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)  # paused: the peer takes nothing
+        if self._early:
+            self.get_buffer(-1)[: len(self._early)] = self._early
+            self.buffer_updated(len(self._early))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Room in the slab of the loop, behind what is to be given again."""
@@ -235,72 +248,69 @@ async def open_circuit(
     on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
     pool: SlabPool | None = None,
+    *,
+    racing: Racing | None = None,
+    mode: str | None = None,
+    tls: TlsContext | None = None,
+    write: float = 10.0,
+    question: bytes = OPTIONS,
 ) -> TcpCircuit:
-    """Connect to the first address that takes it, in order.
+    """Find the host's addresses, race connections to them, and give the winner to the loop.
+
+    Args:
+        host: Name or numeric address, one of IPv6 without brackets.
+        port: 1 to 65,535.
+        on_data: See ``TcpCircuit``.
+        on_lost: See ``TcpCircuit``.
+        pool: The memory that it reads into.
+        racing: How many, how far apart, how long; ``Racing()`` by default.
+        mode: Instead of the one in ``racing``, which when it is ``"auto"`` means first-wins.
+        tls: How the server is verified; None connects in the clear.
+        write: Seconds that the server may leave unacknowledged what was sent.
+        question: Request that a connection is proven with, where the mode wants proof.
 
     Raises:
-        ConnectError: None of them did; ``causes`` has one error for each.
+        ConnectError: The name is not known, no address took the connection, or the server is not
+            the right one; ``causes`` has every error on the way.
+        DeadlineExceeded: Of ``resolve``, or of ``connect``, each within ``racing.timeout``.
+        RemoteProtocolError: What came for a proof is not RTSP.
     """
-    causes: list[BaseException] = []
-    for family, address in await resolve(host, port):
-        try:
-            sock = await _connect(family, address)
-        except OSError as error:
-            causes.append(error)
-            continue
-        try:
-            return await _wrap(sock, on_data, on_lost, pool)
-        except OSError as error:  # the peer was gone before the loop had it
-            causes.append(error)
-    reasons = "; ".join(dict.fromkeys(_reason(cause) for cause in causes))
+    racing = racing or Racing()
+    chosen = mode or racing.mode
     shown = f"[{host}]" if ":" in host else host
-    raise ConnectError(f"no connection to {shown}:{port} ({reasons})", causes=tuple(causes))
-
-
-def numeric_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
-    """The host of a socket's address, with the scope of a link-local one: ``fe80::1%2``."""
-    if len(address) == 4 and address[3]:
-        return f"{address[0].partition('%')[0]}%{address[3]}"
-    return address[0]
-
-
-def _reason(error: BaseException) -> str:
-    """In a few words; asyncio's own messages repeat the address."""
-    code = getattr(error, "errno", None)
-    text = os.strerror(code) if isinstance(code, int) and code > 0 else str(error)
-    return (text or type(error).__name__).lower()
-
-
-async def _connect(
-    family: socket.AddressFamily, address: tuple[str, int] | tuple[str, int, int, int]
-) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    addresses = await resolve(host, port, timeout=racing.timeout)
+    winner = await race(
+        [partial(connect, address, write=write, tls=tls, host=host) for address in addresses],
+        mode="first-wins" if chosen == "auto" else chosen,
+        delay=racing.delay,
+        timeout=racing.timeout,
+        max_connections=racing.max_connections,
+        discard=Contender.close,
+        prove=lambda contender: contender.prove(question),
+        goal=f"{shown}:{port}",
+    )
+    return await _wrap(winner, on_data, on_lost, pool)
 
 
 async def _wrap(
-    sock: socket.socket,
+    contender: Contender,
     on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
     pool: SlabPool | None,
 ) -> TcpCircuit:
     """Give the connected socket to the loop; it is closed whatever happens on the way."""
-    circuit = TcpCircuit(on_data, on_lost, pool)
+    circuit = TcpCircuit(on_data, on_lost, pool, early=contender.early)
+    circuit.peer_host, circuit.local_host = contender.peer_host, contender.local_host
+    protocol: asyncio.BufferedProtocol = circuit
+    if contender.channel is not None:
+        protocol = TlsTransport(circuit, contender.channel)
     try:
-        circuit.peer_host = numeric_host(sock.getpeername())
-        circuit.local_host = numeric_host(sock.getsockname())
-        await asyncio.get_running_loop().create_connection(lambda: circuit, sock=sock)
-    except BaseException:
+        await asyncio.get_running_loop().create_connection(lambda: protocol, sock=contender.sock)
+    except BaseException as error:
         circuit.abort()
         with contextlib.suppress(OSError):
-            sock.close()
+            contender.close()
+        if isinstance(error, OSError):  # the peer was gone before the loop had it
+            raise ConnectError(f"no connection: {error}", causes=(error,)) from error
         raise
     return circuit

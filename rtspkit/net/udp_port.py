@@ -32,7 +32,7 @@ from rtspkit.net.moderation import Moderation
 from rtspkit.net.single import SingleReader
 from rtspkit.net.slab import SlabPool
 from rtspkit.net.tcp import numeric_host
-from rtspkit.wire.datagrams import Datagrams
+from rtspkit.wire.datagrams import UNKNOWN, Datagrams
 
 __all__ = ["OnDatagrams", "ReceiverName", "UdpPort", "choose_receiver"]
 
@@ -274,7 +274,7 @@ class UdpPort:
     def read(self) -> bool:
         """Read what is there, for a bounded time; whether there may be more."""
         self.wake_ups += 1
-        some = 0
+        enough = self.datagrams + WAKE_UP
         for _ in range(READS):
             if self._sock is None or self._paused:
                 return False
@@ -283,19 +283,24 @@ class UdpPort:
                 datagrams = reader.read()
             else:
                 reader = self._single
-                datagrams = reader.read_from(self._is_peer)
-                if datagrams is not None:
-                    self._doubtful -= sum(datagrams.lengths)
-                if self._connected and (reader.drained or self._doubtful < 0):
-                    self._trust()
+                datagrams = self._read_doubtful()
             if datagrams is not None:
-                some += len(datagrams.lengths)
                 self._take(datagrams)
             if reader.drained:
                 return False
-            if some >= WAKE_UP:
+            if self.datagrams >= enough:
                 break
         return True
+
+    def _read_doubtful(self) -> Datagrams | None:
+        """Read what may be of others, until nothing of theirs is left."""
+        reader = self._single
+        datagrams = reader.read_from(self._is_peer)
+        if datagrams is not None:
+            self._doubtful -= sum(datagrams.lengths)
+        if self._connected and (reader.drained or self._doubtful < 0):
+            self._trust()
+        return datagrams
 
     def _take_together(self, datagrams: Datagrams) -> None:
         self.wake_ups += 1
@@ -304,7 +309,9 @@ class UdpPort:
     def _take(self, datagrams: Datagrams) -> None:
         count = len(datagrams.lengths)
         self.datagrams += count
-        self.bytes_received += sum(datagrams.lengths)
+        if datagrams.size == UNKNOWN:
+            datagrams.size = sum(datagrams.lengths)
+        self.bytes_received += datagrams.size
         if count > self.largest_batch:
             self.largest_batch = count
         self._on_datagrams(datagrams)

@@ -27,6 +27,7 @@ __all__ = [
     "PARAMETER_SET",
     "SEI",
     "SLICE",
+    "SMALL",
     "TRAILING",
     "PendingUnit",
 ]

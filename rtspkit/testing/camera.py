@@ -73,7 +73,7 @@ class Camera(CameraCore):
         self.load()
         hosts = LOOPBACK if self.host is None else (self.host,)
         self._listener = await Listener.open(
-            lambda: CameraConnection(self), hosts=hosts, port=self.port
+            lambda: CameraConnection(self), hosts=hosts, port=self.port, tls=self.tls
         )
         self.port = self._listener.port
 

@@ -97,7 +97,7 @@ class CameraCore(CameraOptions):
         self._tasks: set[asyncio.Task[None]] = set()
         self._owned: set[asyncio.Future[None]] = set()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
-        self._wall_at_zero = time.time()
+        self._wall_at_zero: float | None = None  # when the loop's clock was 0
 
     def load(self) -> None:
         """Make the tracks of ``tracks``, each with a control of its own."""
@@ -120,7 +120,10 @@ class CameraCore(CameraOptions):
 
     def ntp(self) -> int:
         """The wall-clock time that the camera believes in, as a 64-bit NTP timestamp."""
-        return unix_to_ntp(self._wall_at_zero + self.now() + self.wall_shift)
+        now = self.now()
+        if self._wall_at_zero is None:
+            self._wall_at_zero = time.time() - now
+        return unix_to_ntp(self._wall_at_zero + now + self.wall_shift)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something until it ends or the camera is closed."""
@@ -247,7 +250,8 @@ class CameraCore(CameraOptions):
         """Where the presentation is; without credentials."""
         host = LOOPBACK[0] if self.host is None else self.host
         authority = f"[{host}]" if ":" in host else host
-        return f"rtsp://{authority}:{self.port}{self.path}"
+        scheme = "rtsp" if self.tls is None else "rtsps"
+        return f"{scheme}://{authority}:{self.port}{self.path}"
 
     def find_session(self, session_id: str) -> CameraSession | None:
         """The session of that id; what follows a full stop in it is not looked at."""

@@ -3,12 +3,13 @@
 Layer:  testing
 In/Out: values only; all of them may be changed while the camera runs
 
-A change holds from the next request, session or packet on; one of ``tracks`` or ``port`` from the
-next ``start``.
+A change holds from the next request, session or packet on; one of ``tracks``, ``port`` or ``tls``
+from the next ``start``.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class CameraOptions:
         path: Path (and query) of the presentation's URL.
         host: Numeric address to listen at; None for 127.0.0.1, and ::1 where it exists.
         port: Port to listen at; 0 for a free one, kept when the camera is started again.
+        tls: A server's context with its certificate, for ``rtsps://``; None for no TLS.
         transports: Those that SETUP takes, of ``"udp"`` and ``"tcp"``.
         authentication: What is demanded; None for nothing.
         username: With ``password``, short for an ``Authentication`` with them: Digest.
@@ -68,6 +70,7 @@ class CameraOptions:
     path: str = "/stream"
     host: str | None = None
     port: int = 0
+    tls: ssl.SSLContext | None = None
     transports: Collection[str] = TRANSPORTS
     authentication: Authentication | None = None
     username: str | None = None
@@ -108,6 +111,8 @@ class CameraOptions:
             number = getattr(self, name)
             if number is not None and not number > 0:
                 raise ValueError(f"Camera.{name} must be greater than 0, not {number!r}")
+        if self.tls is not None and not isinstance(self.tls, ssl.SSLContext):
+            raise TypeError(f"Camera.tls is an ssl.SSLContext, not {self.tls!r}")
         if not self.tracks:
             raise ValueError("Camera.tracks needs at least one track")
         if self.username is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 
 __all__ = ["LOOPBACK", "Listener"]
@@ -42,6 +43,7 @@ class Listener:
         *,
         hosts: Sequence[str] = LOOPBACK,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> Listener:
         """Listen.
 
@@ -49,6 +51,7 @@ class Listener:
             factory: Makes the protocol of one connection.
             hosts: Numeric addresses; the first one is needed, the others are taken where they are.
             port: 0 for a free one.
+            tls: A server's context; None for no TLS.
 
         Raises:
             OSError: The first address, or the port, is not to be had.
@@ -58,7 +61,8 @@ class Listener:
         servers: list[asyncio.Server] = []
         try:
             for one in sockets:
-                servers.append(await loop.create_server(factory, sock=one, backlog=BACKLOG))
+                server = await loop.create_server(factory, sock=one, backlog=BACKLOG, ssl=tls)
+                servers.append(server)
         except BaseException:
             for server in servers:
                 server.close()

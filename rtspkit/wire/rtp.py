@@ -329,6 +329,15 @@ def _payload_bounds(memory: memoryview, begin: int, end: int) -> tuple[int, int]
     return start, end - padding
 
 
+def is_sound(memory: memoryview, start: int, size: int) -> bool:
+    """Whether what a header of version 2 names is within its packet."""
+    try:
+        _payload_bounds(memory, start, start + size)
+    except MalformedPacket:
+        return False
+    return True
+
+
 def serialize_rtp(
     payload: bytes | memoryview,
     *,

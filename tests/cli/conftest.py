@@ -88,11 +88,12 @@ def foreign_url() -> Iterator[str]:
 
         def answer() -> None:
             with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                    connection.recv(4096)
+                while True:  # until it is shut down
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        if connection.recv(4096):
+                            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                            connection.recv(4096)
 
         thread = threading.Thread(target=answer)
         thread.start()

@@ -91,11 +91,11 @@ async def test_over_tcp_what_the_server_holds_back_comes_later_and_all_of_it():
     limits = Limits(queue_packets=25)
     async with tone(packets=150, session_timeout=600.0) as camera:
         options = {"backpressure": "block", "limits": limits, "transport": "tcp"}
-        async with rtspkit.connect(camera.url, **options) as session:
+        async with rtspkit.connect(camera.url, **options, retry=None) as session:
             iterator = session.packets()
             numbers = await take(iterator, 10)
             await stand_still(8)
-            assert session._driver._held
+            assert session._supervisor.driver._held
             numbers += [packet.sequence_number async for packet in iterator]
             assert numbers == list(range(150))
             assert iterator.dropped == session.stats().consumer_dropped == 0
@@ -107,14 +107,16 @@ async def test_over_tcp_what_the_server_holds_back_comes_later_and_all_of_it():
 async def test_while_it_is_held_nothing_of_the_media_is_read(transport):
     async with tone(session_timeout=600.0, report_interval=None) as camera:
         options = {"backpressure": "block", "limits": Limits(queue_packets=5)}
-        async with rtspkit.connect(camera.url, transport=transport, **options) as session:
+        async with rtspkit.connect(
+            camera.url, transport=transport, **options, retry=None
+        ) as session:
             iterator = session.packets()
             await take(iterator, 5)
             await stand_still(2)
             before = session.stats()
             await stand_still(2)
             after = session.stats()
-            assert session._driver._held
+            assert session._supervisor.driver._held
             assert camera.packets_sent.total() > 35
             assert after.packets == before.packets < 15
             assert after.consumer_dropped == before.consumer_dropped == 0
@@ -127,11 +129,13 @@ async def test_while_it_is_held_nothing_of_the_media_is_read(transport):
 async def test_requests_are_answered_while_the_media_is_held(transport):
     async with tone() as camera:
         options = {"backpressure": "block", "limits": Limits(queue_packets=5)}
-        async with rtspkit.connect(camera.url, transport=transport, **options) as session:
+        async with rtspkit.connect(
+            camera.url, transport=transport, **options, retry=None
+        ) as session:
             iterator = session.packets()
             await take(iterator, 5)
             await stand_still(4)
-            assert session._driver._held
+            assert session._supervisor.driver._held
             await session.set_parameter(b"brightness: 5\r\n")
             assert camera.parameters == {"brightness": "5"}
             await session.pause()
@@ -162,13 +166,15 @@ async def test_leaving_while_the_media_is_held_tells_the_server(transport):
 async def test_an_iterator_that_is_gone_holds_nobody_up(transport):
     async with tone() as camera:
         options = {"backpressure": "block", "limits": Limits(queue_packets=5)}
-        async with rtspkit.connect(camera.url, transport=transport, **options) as session:
+        async with rtspkit.connect(
+            camera.url, transport=transport, **options, retry=None
+        ) as session:
             slow, other = session.packets(), session.packets(backpressure="drop_oldest")
             await take(slow, 5)
             await stand_still(2)
-            assert session._driver._held
+            assert session._supervisor.driver._held
             del slow
-            assert not session._driver._held
+            assert not session._supervisor.driver._held
             await take(other, 30)
 
 
@@ -178,12 +184,12 @@ async def test_no_other_policy_holds_anybody_up(policy):
     limits = Limits(queue_packets=5)
     async with tone() as camera:
         options = {"backpressure": "block", "limits": limits, "transport": "tcp"}
-        async with rtspkit.connect(camera.url, **options) as session:
+        async with rtspkit.connect(camera.url, **options, retry=None) as session:
             slow, quick = session.packets(backpressure=policy), session.packets()
             numbers = await take(quick, 50)
             assert gaps(numbers) == 0
             assert slow.dropped >= 45
-            assert not session._driver._held
+            assert not session._supervisor.driver._held
 
 
 @virtual_clock
@@ -191,9 +197,11 @@ async def test_no_other_policy_holds_anybody_up(policy):
 async def test_media_that_came_before_the_first_iterator_holds_nobody_up_for_ever(transport):
     async with tone(session_timeout=600.0) as camera:
         options = {"backpressure": "block", "limits": Limits(queue_packets=10)}
-        async with rtspkit.connect(camera.url, transport=transport, **options) as session:
+        async with rtspkit.connect(
+            camera.url, transport=transport, **options, retry=None
+        ) as session:
             await stand_still(2)
-            assert session._driver._held
+            assert session._supervisor.driver._held
             async with asyncio.timeout(5):
                 await take(session.packets(), 40)
 
@@ -201,7 +209,7 @@ async def test_media_that_came_before_the_first_iterator_holds_nobody_up_for_eve
 @virtual_clock
 async def test_a_server_that_is_gone_is_noticed_by_a_consumer_that_stood_still():
     options = {"backpressure": "block", "limits": Limits(queue_packets=5), "transport": "tcp"}
-    async with tone() as camera, rtspkit.connect(camera.url, **options) as session:
+    async with tone() as camera, rtspkit.connect(camera.url, **options, retry=None) as session:
         iterator = session.packets()
         await take(iterator, 5)
         await stand_still(1)
@@ -281,15 +289,17 @@ async def test_what_comes_between_the_answers_while_the_media_is_held_is_dropped
 
     async with RawServer({"PLAY": play, "GET_PARAMETER": answer}) as server:
         options = {"transport": "tcp", "limits": Limits(queue_packets=10), "play": False}
-        async with rtspkit.connect(server.url, backpressure="block", **options) as session:
+        async with rtspkit.connect(
+            server.url, backpressure="block", **options, retry=None
+        ) as session:
             iterator = session.packets()
             await session.play()
             for _ in range(4):
                 await session.get_parameter()
-                assert session._driver._held
+                assert session._supervisor.driver._held
             assert iterator.dropped == session.stats().consumer_dropped == 20
             assert await take(iterator, 30) == list(range(30))
-            assert not session._driver._held
+            assert not session._supervisor.driver._held
             await session.get_parameter()
             assert await take(iterator, 5) == list(range(50, 55))
             assert iterator.dropped == 20

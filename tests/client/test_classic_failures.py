@@ -152,7 +152,7 @@ async def test_the_iteration_never_ends_in_silence():
     """Each end raises or is in order: here, the server goes away without a word."""
     async with RawServer() as server:
         url = server.url
-        async with rtspkit.connect(url, transport="tcp") as session:
+        async with rtspkit.connect(url, transport="tcp", retry=None) as session:
             iterator = session.packets()
             await anext(iterator)
             server.peers[0].transport.close()

@@ -241,7 +241,7 @@ async def test_a_server_that_hangs_up_after_play_gives_its_packets_and_then_the_
         peer.transport.close()
 
     async with RawServer({"PLAY": answer}) as server:
-        session = await rtspkit.connect(server.url, transport="tcp")
+        session = await rtspkit.connect(server.url, transport="tcp", retry=None)
         iterator = session.packets()
         for number in range(3):
             assert (await anext(iterator)).sequence_number == number

@@ -52,14 +52,14 @@ async def test_a_defect_ends_the_session_and_reaches_the_loops_handler(
     expect_failures(failures)
     options = {"transport": transport, "timeouts": Timeouts(teardown=0.1)}
     async with Camera(report_interval=0.05) as camera:
-        async with rtspkit.connect(camera.url, **options) as session:
+        async with rtspkit.connect(camera.url, **options, retry=None) as session:
             iterator = session.packets()
             await anext(iterator)
-            playback = session._driver.playback
+            playback = session._supervisor.driver.playback
             monkeypatch.setattr(playback, place, raise_defect)
             if place == "handle_deadline":
                 playback.liveness._last -= 100  # the alarm rings at once
-                session._driver._alarm.arm()
+                session._supervisor.driver._alarm.arm()
             with pytest.raises(RtspError) as caught:
                 async for _ in iterator:
                     pass
@@ -74,8 +74,11 @@ async def test_a_defect_ends_the_session_and_reaches_the_loops_handler(
 async def test_a_defect_while_restoring_ends_the_session(monkeypatch):
     failures: list[dict[str, object]] = []
     expect_failures(failures)
-    async with Camera() as camera, rtspkit.connect(camera.url, transport="tcp") as session:
-        monkeypatch.setattr(session._driver, "run", raise_defect)
+    async with (
+        Camera() as camera,
+        rtspkit.connect(camera.url, transport="tcp", retry=None) as session,
+    ):
+        monkeypatch.setattr(session._supervisor.driver, "run", raise_defect)
         camera.end_sessions()
         with pytest.raises(rtspkit.SessionNotFound):
             await session.get_parameter()
@@ -89,8 +92,8 @@ async def test_a_defect_while_leaving_does_not_keep_the_socket(monkeypatch):
     failures: list[dict[str, object]] = []
     expect_failures(failures)
     async with Camera() as camera:
-        session = await rtspkit.connect(camera.url, transport="tcp")
-        monkeypatch.setattr(session._driver.playback, "leave", raise_defect)
+        session = await rtspkit.connect(camera.url, transport="tcp", retry=None)
+        monkeypatch.setattr(session._supervisor.driver.playback, "leave", raise_defect)
         await session.aclose()
         assert session.state == "closed"
     assert [type(context["exception"]) for context in failures] == [Defect]
@@ -104,12 +107,14 @@ async def test_a_peer_that_takes_nothing_is_lost_after_the_write_deadline():
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(write=3, media_silence=50, teardown=0.5)
     async with RawServer() as server:
-        async with rtspkit.connect(server.url, transport="tcp", timeouts=timeouts) as session:
+        async with rtspkit.connect(
+            server.url, transport="tcp", timeouts=timeouts, retry=None
+        ) as session:
             server.peers[0].transport.pause_reading()
             iterator = session.packets()
             body = bytes(100_000)
             tasks = []
-            while session._driver._circuit.blocked_since is None:
+            while session._supervisor.driver._circuit.blocked_since is None:
                 tasks.append(asyncio.create_task(session.set_parameter(body)))
                 await asyncio.sleep(0)
             begun = loop.time()
@@ -125,13 +130,13 @@ async def test_a_peer_that_takes_nothing_is_lost_after_the_write_deadline():
 async def test_c6_what_waits_to_be_sent_is_bounded():
     async with RawServer() as server:
         options = {"transport": "tcp", "timeouts": Timeouts(teardown=0.1)}
-        async with rtspkit.connect(server.url, **options) as session:
+        async with rtspkit.connect(server.url, **options, retry=None) as session:
             server.peers[0].transport.pause_reading()
             tasks = []
             while not any(task.done() for task in tasks):
                 tasks.append(asyncio.create_task(session.set_parameter(bytes(100_000))))
                 await asyncio.sleep(0)
-                assert session._driver._circuit.waiting <= 256 * 1024
+                assert session._supervisor.driver._circuit.waiting <= 256 * 1024
         results = await asyncio.gather(*tasks, return_exceptions=True)
     limits = [result for result in results if isinstance(result, LimitExceeded)]
     assert limits
@@ -276,8 +281,8 @@ async def test_reports_are_sent_over_both_transports():
 
 async def test_a_frame_after_the_end_harms_nothing():
     async with RawServer() as server:
-        async with rtspkit.connect(server.url, transport="tcp") as session:
-            session._driver.fail(ConnectionLost("by decree"))
+        async with rtspkit.connect(server.url, transport="tcp", retry=None) as session:
+            session._supervisor.driver.fail(ConnectionLost("by decree"))
             server.peers[0].write(serialize_frame(0, rtp(9)))
             with pytest.raises(ConnectionLost, match="by decree"):
                 async for _ in session.packets():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 
 import pytest
 
@@ -9,6 +10,7 @@ from rtspkit import LocalProtocolError
 from rtspkit.client.connector import connect
 from rtspkit.client.options import build_options, check_backpressure, transport_kinds
 from rtspkit.net import udp_port
+from rtspkit.options import TLS
 
 
 def build(url: str = "rtsp://camera/x", **options: object):
@@ -24,6 +26,8 @@ def build(url: str = "rtsp://camera/x", **options: object):
         ("auto", "rtsp", ("udp", "tcp")),
         ("auto", "rtspt", ("tcp",)),
         ("auto", "rtspu", ("udp",)),
+        ("auto", "rtsps", ("tcp",)),
+        ("udp", "rtsps", ("udp",)),
         ("udp", "rtspt", ("udp",)),
         ("tcp", "rtsp", ("tcp",)),
         (("tcp", "udp"), "rtsp", ("tcp", "udp")),
@@ -54,7 +58,7 @@ def test_a_transport_that_is_not_known_is_refused_by_name(transport):
         ({"client_ports": (0, 5)}, "client_ports"),
         ({"client_ports": (6000, 5000)}, "client_ports"),
         ({"client_ports": (5000, 70_000)}, "client_ports"),
-        ({"url": "rtsps://camera/x"}, "rtsps:// is not supported by this version"),
+        ({"url": "rtsph://camera/x"}, "rtsph:// is not supported by this version"),
         ({"url": "http://camera/x"}, ""),
         ({"url": "rtsp://"}, ""),
         ({"url": "rtsp://camera/x\r\nEvil: 1"}, ""),
@@ -108,7 +112,7 @@ def test_what_is_no_policy_is_refused(policy):
 def test_unknown_options_are_a_type_error():
     with pytest.raises(TypeError):
         rtspkit.connect("rtsp://camera/x", no_such_option=1)
-    with pytest.raises(TypeError, match="retry can only be None"):
+    with pytest.raises(TypeError, match=r"retry is a rtspkit\.Retry, not 'always'"):
         rtspkit.connect("rtsp://camera/x", retry="always")
 
 
@@ -144,3 +148,28 @@ def test_a_selection_that_can_be_read_once_is_kept_for_every_transport():
         "rtsp://127.0.0.1/x", None, None, "auto", None, wish=iter(["video", "audio"])
     )
     assert options.streams == ("video", "audio")
+
+
+@pytest.mark.parametrize("tls", [TLS(insecure=True), ssl.create_default_context()])
+def test_tls_goes_with_its_scheme_only(tls):
+    assert build("rtsps://camera/x", tls=tls).tls is tls
+    for scheme in ("rtsp", "rtspt", "rtspu"):
+        with pytest.raises(LocalProtocolError, match=f"tls is for rtsps:// only, and {scheme}://"):
+            build(f"{scheme}://camera/x", tls=tls)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("tls", True, "tls is a rtspkit.TLS or an ssl.SSLContext, not True"),
+        ("racing", "none", "racing is a rtspkit.Racing, not 'none'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(name, value, words):
+    with pytest.raises(TypeError, match=words):
+        build("rtsps://camera/x", **{name: value})
+
+
+def test_the_port_of_rtsps_is_322():
+    assert build("rtsps://camera/x").url.port == 322
+    assert build("rtsps://[::1]/x").url.request_uri == "rtsps://[::1]/x"

@@ -84,6 +84,19 @@ async def test_reports_go_to_the_peer_and_only_with_ports(server):
     assert collector.ports.send_report(VIDEO, b"x") is False
 
 
+async def test_a_punch_goes_out_of_both_ports(server):
+    collector = Collector()
+    assert collector.ports.punch(VIDEO, b"rtp", b"rtcp") is False
+    ports = collector.ports.open_pair(VIDEO, HOST)
+    assert collector.ports.punch(VIDEO, b"rtp", b"rtcp") is False  # nobody knows where to
+    port = server.getsockname()[1]
+    collector.ports.lock(VIDEO, HOST, (port, port))
+    assert collector.ports.punch(VIDEO, b"rtp", b"rtcp") is True
+    came = {server.recvfrom(100) for _ in range(2)}
+    assert came == {(b"rtp", (HOST, ports[0])), (b"rtcp", (HOST, ports[1]))}
+    collector.ports.close()
+
+
 async def test_no_free_pair_is_an_error_of_its_own_phase():
     first = Collector()
     ports = first.ports.open_pair(VIDEO, HOST)

@@ -11,7 +11,7 @@ from rtspkit.testing.camera import Camera
 
 async def dropped(camera: Camera, session: rtspkit.Session) -> None:
     """Have the server drop the session, without its being restored."""
-    session.on_gone = lambda: None
+    session._supervisor.on_gone = lambda: None
     camera.end_sessions()
     with pytest.raises(SessionNotFound):
         await session.get_parameter()
@@ -21,10 +21,10 @@ async def dropped(camera: Camera, session: rtspkit.Session) -> None:
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_the_same_streams_are_set_up_over_the_same_transport(transport, playing):
     async with Camera(speed=10) as camera:
-        async with rtspkit.connect(camera.url, transport=transport) as session:
+        async with rtspkit.connect(camera.url, transport=transport, retry=None) as session:
             await dropped(camera, session)
             number = len(camera.requests)
-            driver, presentation = session._driver, session._presentation
+            driver, presentation = session._supervisor.driver, session._supervisor.presentation
             await set_up_again(driver, presentation, Timeouts(), playing=playing)
             later = list(camera.requests)[number:]
             wanted = ["SETUP", "SETUP"] + ["PLAY"] * playing
@@ -44,10 +44,10 @@ async def test_the_same_streams_are_set_up_over_the_same_transport(transport, pl
     ids=["refused", "silent"],
 )
 async def test_a_session_that_is_not_given_again_is_lost_with_the_reason(action, reason):
-    async with Camera() as camera, rtspkit.connect(camera.url) as session:
+    async with Camera() as camera, rtspkit.connect(camera.url, retry=None) as session:
         await dropped(camera, session)
         camera.script("SETUP", action)
-        parts = (session._driver, session._presentation, Timeouts(connect=3))
+        parts = (session._supervisor.driver, session._supervisor.presentation, Timeouts(connect=3))
         with pytest.raises(ConnectionLost, match="did not give it again") as caught:
             await set_up_again(*parts, playing=True)
         assert reason in str(caught.value)

@@ -326,7 +326,10 @@ async def test_a_paused_session_is_set_up_again_and_stays_paused():
 
 @virtual_clock
 async def test_a_session_that_is_not_given_again_is_lost():
-    async with Camera() as camera, rtspkit.connect(camera.url, transport="udp") as session:
+    async with (
+        Camera() as camera,
+        rtspkit.connect(camera.url, transport="udp", retry=None) as session,
+    ):
         camera.end_sessions()
         camera.script("SETUP", Reply(503))
         with pytest.raises(SessionNotFound):
@@ -343,7 +346,7 @@ async def test_a_session_that_is_not_given_again_in_time_is_lost():
     timeouts = Timeouts(connect=3, response=20, media_silence=60)
     async with Camera() as camera:
         url = camera.url
-        async with rtspkit.connect(url, transport="udp", timeouts=timeouts) as session:
+        async with rtspkit.connect(url, transport="udp", timeouts=timeouts, retry=None) as session:
             camera.end_sessions()
             camera.script("SETUP", Drop())
             with pytest.raises(SessionNotFound):
@@ -355,17 +358,20 @@ async def test_a_session_that_is_not_given_again_in_time_is_lost():
 
 async def test_closing_while_the_session_is_being_restored_leaves_nothing():
     async with Camera() as camera:
-        session = await rtspkit.connect(camera.url, transport="udp")
+        session = await rtspkit.connect(camera.url, transport="udp", retry=None)
         camera.end_sessions()
         with pytest.raises(SessionNotFound):
             await session.get_parameter()
-        assert session._restoration.running
+        assert session._supervisor._restoration.running
         await session.aclose()
         await camera.wait_until(lambda: not camera.sessions)
 
 
 async def test_a_connection_lost_while_the_session_is_being_restored_is_the_end():
-    async with Camera() as camera, rtspkit.connect(camera.url, transport="udp") as session:
+    async with (
+        Camera() as camera,
+        rtspkit.connect(camera.url, transport="udp", retry=None) as session,
+    ):
         camera.end_sessions()
         camera.script("SETUP", Drop())
         with pytest.raises(SessionNotFound):
@@ -407,7 +413,7 @@ async def test_a_stream_may_end_before_the_others():
 
 
 async def test_the_server_may_end_the_session():
-    async with Camera() as camera, rtspkit.connect(camera.url) as session:
+    async with Camera() as camera, rtspkit.connect(camera.url, retry=None) as session:
         iterator = session.packets()
         await anext(iterator)
         answer = await camera.send_request("TEARDOWN")

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import inspect
 
-from rtspkit.client.session import Session
-from rtspkit.client.sink import Sink
+import pytest
+
+from rtspkit.client.fanout import Fanout
+from rtspkit.client.sink import NoSink, Sink
+from rtspkit.client.supervisor import Supervisor
 
 
-def test_a_session_is_a_sink_with_the_same_signatures():
-    for name in ("on_packets", "on_event", "on_gone", "on_end"):
+@pytest.mark.parametrize("kind", [NoSink, Supervisor])
+@pytest.mark.parametrize("name", ["on_packets", "on_event", "on_gone", "on_end"])
+def test_every_sink_has_the_signatures_of_one(kind, name):
+    if kind is Supervisor and name == "on_packets":  # the fan-out's own, when nothing is missing
+        assert list(inspect.signature(Fanout.put_packets).parameters) == ["self", "packets"]
+    else:
         promised = inspect.signature(getattr(Sink, name))
-        assert inspect.signature(getattr(Session, name)) == promised
+        assert inspect.signature(getattr(kind, name)) == promised

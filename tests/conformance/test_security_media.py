@@ -149,7 +149,7 @@ async def test_m3_reports_and_farewells_of_others_are_counted_and_no_more(way):
         assert await take(iterator, 1) == [0]
         media.send(serialize_rtcp([report]), bye(STRANGER), rtcp=True)
         await until(media, lambda: stats(media).rtcp_unknown_ssrc == 2)
-        assert not media.session._driver.playback._farewells
+        assert not media.session._supervisor.driver.playback._farewells
         media.send(rtp(1))
         assert await take(iterator, 1) == [1]
         assert media.session.state == "playing"
@@ -164,10 +164,10 @@ async def test_m3_a_farewell_is_a_hint_that_media_takes_back(way):
         assert await take(iterator, 1) == [0]
         media.send(bye(), rtcp=True)
         await until(media, lambda: stats(media).rtcp_packets == 1)
-        assert media.session._driver.playback._farewells
+        assert media.session._supervisor.driver.playback._farewells
         media.send(rtp(1))
         assert await take(iterator, 1) == [1]
-        assert not media.session._driver.playback._farewells
+        assert not media.session._supervisor.driver.playback._farewells
         assert media.session.state == "playing"
 
 
@@ -214,7 +214,7 @@ async def test_m8_random_numbers_and_times_neither_grow_nor_stall_anything(way):
                 data[4:8] = generator.randbytes(4)
                 media.send(bytes(data))
             await asyncio.sleep(0)
-            receiver = media.session._driver.playback.receivers[0]
+            receiver = media.session._supervisor.driver.playback.receivers[0]
             assert receiver.snapshot().waiting <= 128
         for number in range(20_000, 20_300):
             media.send(rtp(number))

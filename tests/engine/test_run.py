@@ -99,6 +99,21 @@ class TestWhatItTakes:
         assert (packet.lost, packet.discontinuity, packet.wall_clock) == (0, False, None)
         assert (packet.payload, marked.marker) == (b"payload", True)
 
+    @pytest.mark.parametrize(
+        "fields",
+        [{"padding": 4}, {"extension": (0xBEDE, b"\x10\x2a\0\0")}, {"csrcs": (1, 2)}],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_a_header_with_more_in_it_is_taken_too(self, fields):
+        data = [rtp(11), rtp(12, **fields), rtp(13, marker=True, **fields)]
+        bench, singly = Bench(), Bench()
+        packets, odd = bench.run(lone(*data))
+        assert odd is None
+        expected = [packet for one in data for packet in singly.push(one, 1.1)]
+        assert list(map(fields_of, packets)) == list(map(fields_of, expected))
+        assert [packet.payload for packet in packets] == [b"payload"] * 3
+        assert bench.state() == singly.state()
+
     def test_nothing_is_nothing(self):
         bench = Bench()
         before = bench.state()
@@ -135,9 +150,9 @@ ODD = {
     "double": rtp(11),
     "source": rtp(12, ssrc=8),
     "type": rtp(12, payload_type=97),
-    "padding": rtp(12, padding=4),
-    "extension": rtp(12, extension=(0xBEDE, bytes(4))),
-    "csrcs": rtp(12, csrcs=(1,)),
+    "padding": b"\xa0" + rtp(12)[1:-1] + b"\xff",
+    "extension": rtp(12, extension=(0xBEDE, bytes(4)))[:16],
+    "csrcs": rtp(12, csrcs=(1,))[:12],
     "version": b"\x40" + rtp(12)[1:],
 }
 

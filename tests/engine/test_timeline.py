@@ -82,9 +82,6 @@ class TestStart:
         start = Start(now=100.0, rtptime=0)
         assert self.first(start, timestamp=off * RATE) == pytest.approx(0.2)
 
-    def test_an_explicit_time_goes_before_all_else(self):
-        assert self.first(Start(now=100.0, media_time=7.0, rtptime=0, npt_start=1.0)) == 7.0
-
     def test_npt_without_rtptime_is_reckoned_from_the_arrival(self):
         assert self.first(Start(now=100.0, npt_start=60.0)) == pytest.approx(60.2)
 

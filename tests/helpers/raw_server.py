@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 
 from rtspkit.wire.message import MessageReader, Request, serialize_frame
@@ -97,6 +98,8 @@ class RawServer:
         sdp: What DESCRIBE answers.
         greeting: Written to each new connection.
         host: Where to listen.
+        port: 0 for a free one.
+        tls: For a server over TLS.
     """
 
     def __init__(
@@ -106,11 +109,15 @@ class RawServer:
         sdp: bytes = SDP,
         greeting: bytes = b"",
         host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answers = dict(answers or {})
         self.sdp = sdp
         self.greeting = greeting
         self.host = host
+        self.port = port
+        self.tls = tls
         self.peers: list[Peer] = []
         self.requests: list[Request] = []
         self.changed = asyncio.Event()
@@ -118,7 +125,9 @@ class RawServer:
 
     async def __aenter__(self) -> RawServer:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Peer(self), self.host, 0)
+        self._server = await loop.create_server(
+            lambda: Peer(self), self.host, self.port, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -133,7 +142,8 @@ class RawServer:
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"rtsp://{host}:{self.port}/raw"
+        scheme = "rtsp" if self.tls is None else "rtsps"
+        return f"{scheme}://{host}:{self.port}/raw"
 
     @property
     def methods(self) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import sys
 
 import pytest
 
 from rtspkit.net.message_headers import (
+    ANSWER,
     CONTROL_SIZE,
     LoneHeader,
     MessageHeaders,
@@ -45,13 +47,14 @@ def test_every_datagram_has_room_for_the_largest():
 
 def test_a_lone_header_points_where_it_is_told():
     header = LoneHeader()
+    assert header.address.value == ctypes.addressof(header._header)
     header._header.control_length = 3
-    assert header.control_length == 3
+    header._header.length = 77
+    assert ANSWER(header.answer) == (3, 77)
     header.point_at(4096)
     assert header._vector.base == 4096
-    assert header.control_length == len(header.control) == CONTROL_SIZE
-    header._header.length = 77
-    assert header.length == 77
+    assert ANSWER(header.answer) == (CONTROL_SIZE, 77)
+    assert len(header.control) == CONTROL_SIZE
 
 
 def control(*messages: tuple[int, int, bytes]) -> memoryview:

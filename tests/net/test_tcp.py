@@ -10,7 +10,7 @@ from raw_server import Peer, RawServer
 from rtspkit.errors import ConnectError
 from rtspkit.net.resolver import resolve
 from rtspkit.net.slab import BYTES, SlabPool
-from rtspkit.net.tcp import LEAST_ROOM, LINGER, TcpCircuit, numeric_host, open_circuit
+from rtspkit.net.tcp import LEAST_ROOM, LINGER, TcpCircuit, open_circuit
 
 
 class Collector:
@@ -236,19 +236,6 @@ async def test_a_cancelled_connect_leaves_no_socket():
         for one in waiting:
             one.close()
     await inventory.assert_nothing_left()
-
-
-@pytest.mark.parametrize(
-    ("address", "host"),
-    [
-        (("127.0.0.1", 5), "127.0.0.1"),
-        (("::1", 5, 0, 0), "::1"),
-        (("fe80::1", 5, 0, 2), "fe80::1%2"),
-        (("fe80::1%eth0", 5, 0, 2), "fe80::1%2"),
-    ],
-)
-def test_the_host_of_an_address_has_its_scope(address, host):
-    assert numeric_host(address) == host
 
 
 # -- what is given again ----------------------------------------------------------------------

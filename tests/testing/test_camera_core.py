@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from rtspkit_raw import RawClient
@@ -138,6 +139,9 @@ class TestRunning:
             waiting = asyncio.create_task(camera.wait_until(lambda: bool(camera.requests) or 1 / 0))
             with pytest.raises(ZeroDivisionError):
                 await waiting
+
+    async def test_the_wall_clock_is_that_of_the_machine(self):
+        assert ntp_to_unix(Camera().ntp()) == pytest.approx(time.time(), abs=1)
 
     async def test_the_wall_clock_is_shifted_when_told(self):
         camera = Camera()

@@ -32,6 +32,11 @@ def test_unknown_options_are_refused():
         CameraOptions(colour="red")
 
 
+def test_tls_is_a_context():
+    with pytest.raises(TypeError, match=r"Camera.tls is an ssl.SSLContext, not True"):
+        CameraOptions(tls=True)
+
+
 def test_the_repr_holds_no_password():
     assert "secret" not in repr(CameraOptions())
     assert "secret" not in repr(CameraOptions(username="me", password="secret"))

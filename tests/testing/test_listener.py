@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 
 import pytest
+
+from certificates import AUTHORITY, server_context
 
 from rtspkit.testing.listener import LOOPBACK, Listener
 
@@ -46,3 +49,13 @@ async def test_a_port_can_be_listened_at_again_at_once():
     second = await Listener.open(asyncio.Protocol, port=first.port)
     assert second.port == first.port
     await second.aclose()
+
+
+async def test_over_tls_it_shows_its_certificate():
+    listener = await Listener.open(asyncio.Protocol, tls=server_context())
+    for host in LOOPBACK:
+        tls = ssl.create_default_context(cafile=AUTHORITY)
+        _, writer = await asyncio.open_connection(host, listener.port, ssl=tls)
+        assert writer.get_extra_info("peercert")["subject"][0][0][1] == "rtspkit test camera"
+        writer.transport.abort()
+    await listener.aclose()
