@@ -15,6 +15,7 @@ from rtspkit.client.options import (
     DEFAULT_USER_AGENT,
     Backpressure,
     ConnectOptions,
+    Nat,
     ReceiverName,
     TransportName,
     build_options,
@@ -86,6 +87,8 @@ def connect(
     backpressure: Backpressure = "drop_oldest",
     receiver: ReceiverName = "auto",
     coalesce: float = 0.0,
+    nat: Nat = "punch",
+    remember: bool = True,
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
     user_agent: str = DEFAULT_USER_AGENT,
     client_ports: tuple[int, int] | None = None,
@@ -105,8 +108,7 @@ def connect(
             ``rtsps://`` TLS, and the media over it.
         username: Instead of the one in the URL.
         password: Instead of the one in the URL.
-        transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent; remembered for this
-            server while the process runs. Or ``"udp"``, ``"tcp"``, or a sequence in order, which
+        transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent. Or ``"udp"``, ``"tcp"``, or a sequence in order, which
             goes before what the scheme of the URL means.
         streams: Which streams to set up: a media (``"video"``), an encoding name (``"H264"``), an
             index, several of them, or a predicate on ``Stream``. None takes all.
@@ -131,6 +133,10 @@ def connect(
             works.
         coalesce: Seconds, at most 0.005, between two reads of all UDP sockets of the loop
             together; 0 reads each when it has something. With many streams it saves wake-ups.
+        nat: ``"punch"`` opens the way for UDP through a NAT or firewall with small packets of ours
+            to the server's ports, and keeps it open; ``"off"`` sends none.
+        remember: Whether this user's cache folder keeps, for a week, which transport works with
+            this server and what ``Retry("adaptive")`` has learnt of it; no names and no passwords.
         headers: Sent with every request.
         user_agent: Some devices refuse requests without one.
         client_ports: First and last UDP port that may be used.
@@ -157,6 +163,8 @@ def connect(
         backpressure=backpressure,
         receiver=receiver,
         coalesce=coalesce,
+        nat=nat,
+        remember=remember,
         user_agent=user_agent,
         client_ports=client_ports,
         play=play,

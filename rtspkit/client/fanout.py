@@ -31,24 +31,19 @@ class Fanout:
     Args:
         limits: Bounds of every queue.
         policy: What a full queue of packets does, unless its iterator says otherwise.
-        on_hold: Told whether a full queue under ``"block"`` wants nothing more to be read.
 
     Attributes:
+        on_hold: Told whether a full queue under ``"block"`` wants nothing more to be read.
         ended: Whether everything was told.
         error: The end's reason; None when it was in order.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        policy: str,
-        on_hold: Callable[[bool], None] = lambda held: None,
-    ) -> None:
+    def __init__(self, limits: Limits, policy: str) -> None:
+        self.on_hold: Callable[[bool], None] = lambda held: None
         self.ended = False
         self.error: RtspError | None = None
         self._limits = limits
         self._policy = policy
-        self._on_hold = on_hold
         self._holding = 0  # queues that want nothing to be read
         self._told = 0  # packets dropped, when that was last told
         self._told_at = -math.inf
@@ -92,7 +87,7 @@ class Fanout:
         before = self._holding
         self._holding += 1 if held else -1
         if (before > 0) != (self._holding > 0):
-            self._on_hold(self._holding > 0)
+            self.on_hold(self._holding > 0)
 
     def attach(self, iterator: object, source: PacketSource) -> None:
         """Feed an iterator for as long as somebody holds it, beginning with what has waited."""

@@ -67,10 +67,15 @@ class BatchIterator(AsyncIterator[list[RtpPacket]]):
 
 
 class EventIterator(AsyncIterator[Event]):
-    """``session.events()``: what happened so far, then what happens."""
+    """``session.events()``: what happened so far, then what happens.
+
+    Attributes:
+        owner: What is not to be let go of while somebody reads.
+    """
 
     def __init__(self, queue: BoundedQueue[Event]) -> None:
         self._queue = queue
+        self.owner: object = None
 
     def __aiter__(self) -> EventIterator:
         return self

@@ -45,4 +45,5 @@ def new_playback(options: ConnectOptions) -> Playback:
         cname=f"{secrets.token_hex(6)}@rtspkit.invalid".encode(),
         new_ssrc=lambda: int.from_bytes(os.urandom(4), "big"),
         random=random.random,
+        punch=options.nat == "punch",
     )

@@ -23,6 +23,7 @@ from rtspkit.wire.url import RtspUrl, parse_url
 __all__ = [
     "Backpressure",
     "ConnectOptions",
+    "Nat",
     "ReceiverName",
     "TransportName",
     "check_backpressure",
@@ -31,6 +32,7 @@ __all__ = [
 
 TransportName = Literal["auto", "udp", "tcp"]
 Backpressure = Literal["drop_oldest", "drop_newest", "latest", "block"]
+Nat = Literal["punch", "off"]
 
 LONGEST_COALESCE = 0.005  # seconds
 DEFAULT_USER_AGENT = f"rtspkit/{__version__}"
@@ -71,6 +73,8 @@ class ConnectOptions:
     backpressure: Backpressure = "drop_oldest"
     receiver: ReceiverName = "auto"
     coalesce: float = 0.0
+    nat: Nat = "punch"
+    remember: bool = True
     headers: tuple[tuple[str, str], ...] = ()
     user_agent: str = DEFAULT_USER_AGENT
     client_ports: tuple[int, int] | None = None
@@ -84,6 +88,8 @@ class ConnectOptions:
         self._check_tls()
         check_backpressure(self.backpressure)
         choose_receiver(self.receiver)
+        if self.nat not in get_args(Nat):
+            raise LocalProtocolError(f"nat is 'punch' or 'off', not {self.nat!r}")
         if not 0 <= self.coalesce <= LONGEST_COALESCE:
             raise LocalProtocolError(f"coalesce is 0 to 0.005 seconds, not {self.coalesce!r}")
         if not 0 <= self.reorder <= 10:

@@ -1,4 +1,4 @@
-"""What goes out on one connection: requests, and the reports of its streams.
+"""What goes out on one connection: requests, and what its streams have to send.
 
 Layer:  client
 """
@@ -31,7 +31,9 @@ class Outflow:
         self._ports = ports
 
     def send_reports(self) -> None:
-        """Send the reports that are ready; those over TCP wait for ``send``."""
+        """Send what is ready for the streams; what goes over TCP waits for ``send``."""
+        for stream, rtp, rtcp in self._playback.punches.data_to_send():
+            self._ports.punch(stream, rtp, rtcp)
         for stream, data in self._playback.data_to_send():
             if self._ports.send_report(stream, data):
                 continue

@@ -55,12 +55,14 @@ class PacketSource:
         queue: What waits.
         streams: As given.
         pool: The memory that the packets lie in.
+        owner: What is not to be let go of while somebody reads.
     """
 
     def __init__(
         self, streams: tuple[Stream, ...] | None, backlog: Backlog, *, whole_units: bool = False
     ) -> None:
         self.streams = streams
+        self.owner: object = None
         policy, spare = backlog.policy, 0
         if whole_units:
             spare = backlog.maximum - 1 if policy == "latest" else backlog.maximum // 2

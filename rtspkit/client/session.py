@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -49,8 +50,9 @@ class Session:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
-        self._fanout = Fanout(options.limits, options.backpressure, self._hold)
+        self._fanout = Fanout(options.limits, options.backpressure)
         self._supervisor = Supervisor(options, self._fanout)
+        weakref.finalize(self, self._supervisor.abandon).atexit = False
         self._unit_counters: list[dict[int, UnitCounters]] = []
         self._closing = False
         self._closed = asyncio.Event()
@@ -167,7 +169,9 @@ class Session:
 
         It ends after ``SessionEnded``, and never raises.
         """
-        return self._fanout.events()
+        iterator = self._fanout.events()
+        iterator.owner = self
+        return iterator
 
     # -- RTSP's own methods ----------------------------------------------------------------------
 
@@ -314,13 +318,10 @@ class Session:
         check_backpressure(backpressure or self._options.backpressure)
         streams = self._select(select) if select else None
         source = self._fanout.new_source(streams, policy=backpressure)
+        source.owner = self
         iterator = kind(source)
         self._fanout.attach(iterator, source)
         return iterator
-
-    def _hold(self, held: bool) -> None:
-        """A consumer has more than enough, or wants to go on."""
-        self._supervisor.hold(held)
 
     def _select(self, select: tuple[Select, ...]) -> tuple[Stream, ...]:
         if not self.streams:

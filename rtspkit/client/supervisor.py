@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import warnings
 
 from rtspkit.client.attempt import StaleSession, take_leave
 from rtspkit.client.attempts import Attempts
@@ -79,6 +80,7 @@ class Supervisor:
         self._returning: asyncio.Task[None] | None = None
         self._farewells: set[asyncio.Task[None]] = set()
         self._restoration = Restoration(options.timeouts, self._now, self.on_event)
+        fanout.on_hold = self._hold
 
     async def connect(self) -> None:
         """Have the session, within ``timeouts.connect``.
@@ -298,7 +300,7 @@ class Supervisor:
             self._resumed_at = started
         self.set_state("playing")
 
-    def hold(self, held: bool) -> None:
+    def _hold(self, held: bool) -> None:
         """A consumer has more than enough, or wants to go on."""
         if self.driver is not None:
             self.driver.hold(held)
@@ -338,12 +340,30 @@ class Supervisor:
                 async with asyncio.timeout(self._options.timeouts.teardown):
                     await self._leave()
         finally:
-            for task in self._farewells:
+            self._let_go()
+
+    def abandon(self) -> None:
+        """Nobody holds the session any more, whether it was closed or not; in any thread."""
+        if self.closing or not self._established or self._fanout.ended:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and took everything with it
+            self._loop.call_soon_threadsafe(self._let_go)
+        warnings.warn(
+            f"a session with {self._options.url} was never closed: use async with, or aclose()",
+            ResourceWarning,
+            stacklevel=2,
+        )
+
+    def _let_go(self) -> None:
+        self.closing = True
+        self._restoration.cancel()
+        for task in (self._returning, *self._farewells):
+            if task is not None:
                 task.cancel()
-            if self.driver is not None:
-                self.driver.hang_up()
-            self.set_state("closed")
-            self._fanout.end(None, self._now())
+        if self.driver is not None:
+            self.driver.hang_up()
+        self.set_state("closed")
+        self._fanout.end(None, self._now())
 
     async def _leave(self) -> None:
         returning = self._returning

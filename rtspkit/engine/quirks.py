@@ -32,7 +32,7 @@ QUIRKS: dict[str, str] = {
     "transport-switched": "SETUP was answered with another transport than asked for",
     "interleaved-missing": "SETUP over TCP was answered without channel numbers",
     "interleaved-changed": "the server chose other channel numbers",
-    "teardown-unanswered": "TEARDOWN of a session that was left over was not answered",
+    "teardown-unanswered": "a TEARDOWN of a session that was left over was not answered",
     "server-port-missing": "SETUP over UDP was answered without server ports",
     "range-unreadable": "PLAY was answered with a Range that cannot be read",
     "rtp-info-missing": "PLAY was answered without RTP-Info",

@@ -194,7 +194,9 @@ def test_an_iterator_that_went_takes_only_its_own_streams_out_of_what_waits():
 
 
 def blocking(told: list[bool], packets: int = 4) -> Fanout:
-    return Fanout(Limits(queue_packets=packets), "block", told.append)
+    fanout = Fanout(Limits(queue_packets=packets), "block")
+    fanout.on_hold = told.append
+    return fanout
 
 
 def test_a_full_queue_holds_the_source_until_it_is_half_empty():

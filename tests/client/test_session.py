@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from raw_server import Peer, RawServer, bye, reply
@@ -459,3 +460,33 @@ async def test_before_it_is_connected_it_says_so():
         session.packets("video")
     await session.aclose()
     assert session.state == "closed"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_session_that_nobody_holds_any_more_is_torn_down_with_a_warning(transport):
+    async with Camera() as camera:
+        session = await rtspkit.connect(camera.url, transport=transport)
+        packets = session.packets()
+        del session
+        await anext(packets)  # whoever reads keeps it
+        assert len(camera.sessions) == 1
+        with pytest.warns(ResourceWarning, match="was never closed"):
+            del packets
+            gc.collect()
+        while camera.sessions:
+            await asyncio.sleep(0)
+
+
+async def test_nor_does_one_that_is_forgotten_while_it_is_lost_knock_for_ever():
+    async with Camera() as camera:
+        session = await rtspkit.connect(camera.url)
+        events = session.events()
+        camera.script("DESCRIBE", Reply(503))
+        camera.kill()
+        while session.state != "reconnecting":
+            await asyncio.sleep(0)
+        del session
+        with pytest.warns(ResourceWarning, match="was never closed"):
+            del events
+            gc.collect()
+        await asyncio.sleep(0)

@@ -135,12 +135,15 @@ class TestNumbers:
         assert not any(packet.discontinuity for packet in packets)
 
     def test_timestamps_restarted_after_a_reconnect(self, receiver):
-        play(receiver, range(25))
-        receiver.start(5.0, media_time_of_first=1.5)
-        receiver.receive_rtp(rtp(9000, timestamp=7), 5.1)
-        packets = receiver.receive_rtp(rtp(9001, timestamp=7 + 3600), 5.2)
-        assert [packet.media_time for packet in packets] == [1.5, 1.54]
-        assert packets[0].discontinuity
+        last = play(receiver, range(25))[-1]
+        again = StreamReceiver(receiver.stream)
+        again.carry_on(last.media_time, last.arrival)
+        again.start(5.0)
+        packets = again.receive_rtp(rtp(9000, timestamp=7), last.arrival + 5.0)
+        packets += again.receive_rtp(rtp(9001, timestamp=7 + 3600), last.arrival + 5.04)
+        expected = [last.media_time + 5.0, last.media_time + 5.04]
+        assert [packet.media_time for packet in packets] == pytest.approx(expected)
+        assert [packet.discontinuity for packet in packets] == [True, False]
 
     @pytest.mark.parametrize("marker", [False, True])
     def test_marker_never_set_and_always_set(self, receiver, marker):
