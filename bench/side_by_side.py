@@ -264,13 +264,20 @@ def _ratio(
 
 
 def judge(result: Result) -> None:
-    """Hold what was found against the promises, block by block; F1 to F4 speak of one stream."""
+    """Hold what was found against the promises, block by block; F1 to F4 speak of one stream.
+
+    A promise about a receiver that was not asked for is not spoken of.
+    """
     result.targets.clear()
+    asked = result.options.get("receivers", RECEIVERS)
+    assert isinstance(asked, list | dict)
     blocks: list[dict[str, Parameter]] = []
     for one in result.find("cpu_per_packet", streams=1):
         if one.parameters not in blocks:
             blocks.append(one.parameters)
     for figure, transports, upper, lower, limit in PROMISES:
+        if upper not in asked or lower not in asked:
+            continue
         for block in blocks:
             if block["transport"] in transports:
                 ours, theirs = RECEIVERS[upper].subject, RECEIVERS[lower].subject

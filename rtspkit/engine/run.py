@@ -55,6 +55,12 @@ def rows_of(datagrams: Datagrams) -> Iterator[Row]:
     return zip(headers, views, starts, datagrams.lengths, datagrams.arrivals, strict=False)
 
 
+def _kind(head: int, usual: int, view: memoryview, start: int, size: int) -> type[RtpPacket] | None:
+    """What a packet is whose header has more in it, or another type: then None."""
+    like = head & VERSION_AND_TYPE == usual
+    return UnusualPacket if like and is_sound(view, start, size) else None
+
+
 def receive_run(
     rows: Iterator[Row],
     packets: list[RtpPacket],
@@ -68,10 +74,8 @@ def receive_run(
     """Take rows for as long as each is the next packet of its source.
 
     Args:
-        rows: Taken from the front.
-        packets: Gets the packets.
-        stream: What they belong to.
-        usual: Their ``usual_beginning``.
+        rows: Taken from the front; their packets are added to ``packets``.
+        stream, usual: What they belong to, and their ``usual_beginning``.
         reception, reorder, timeline: Those of the source that the stream is locked to.
 
     Returns:
@@ -79,24 +83,17 @@ def receive_run(
     """
     before, append = len(packets), packets.append
     odd: Place | None = None
-    in_order = not reorder.waiting and reorder.next == reception.highest + 1
-    ssrc = reception.ssrc
-    due = reception.due if in_order else NEVER
-    clock_rate, jitter = reception.clock_rate, reception.jitter_ticks
+    due = reception.due if not reorder.waiting and reorder.next == reception.highest + 1 else NEVER
+    ssrc, clock_rate, jitter = reception.ssrc, reception.clock_rate, reception.jitter_ticks
     previous, stamped = reception.arrival, timeline.arrival
     timestamp, media_time, wall_clock = timeline.unchanged, timeline.last, timeline.wall_clock
     same = timestamp << 32 | ssrc if timestamp == reception.timestamp else NEVER
     for (head, number, rest), view, start, size, arrival in rows:
-        if number != due or (rest != same and rest & LOW != ssrc):
+        kind = RtpPacket if head & NO_MARKER == usual else _kind(head, usual, view, start, size)
+        if number != due or kind is None or (rest != same and rest & LOW != ssrc):
             odd = view, start, size, arrival
             break
-        if head & NO_MARKER == usual:
-            packet = RtpPacket()
-        elif head & VERSION_AND_TYPE == usual and is_sound(view, start, size):
-            packet = UnusualPacket()
-        else:
-            odd = view, start, size, arrival
-            break
+        packet = kind()
         due = (due + 1) & 0xFFFF
         packet.memory = view
         packet.start = start
@@ -127,8 +124,7 @@ def receive_run(
             same = rest if timeline.unchanged == timestamp else NEVER
         previous = stamped = arrival
         jitter += ((transit if transit >= 0 else -transit) - jitter) * 0.0625
-    count = len(packets) - before
-    if count:
+    if count := len(packets) - before:
         reception.due, reception.jitter_ticks = due, jitter
         reception.highest += count
         reception.received += count

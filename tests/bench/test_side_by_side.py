@@ -50,6 +50,22 @@ def test_what_was_not_measured_is_neither_met_nor_missed():
     assert other.note == "not run"
 
 
+def test_a_pair_that_was_not_asked_for_is_not_spoken_of():
+    result = filled(rtspkit_packets=[2.0], pyav=[5.0])
+    result.options["receivers"] = ["rtspkit-packets", "pyav"]
+    judge(result)
+    assert [target.text for target in result.targets] == [
+        "UDP, 5000 packets/s: CPU of rtspkit packets / PyAV demux"
+    ]
+
+
+def test_a_pair_that_was_asked_for_and_did_not_play_is_named():
+    result = filled(rtspkit_packets=[2.0])
+    result.options["receivers"] = ["rtspkit-packets", "pyav"]
+    judge(result)
+    assert [target.note for target in result.targets] == ["not run"]
+
+
 def test_many_streams_are_not_held_against_promises_for_one():
     result = Result("side_by_side")
     result.add("rtspkit packets", "cpu_per_packet", "us", UDP | {"streams": 10}, 1.0)

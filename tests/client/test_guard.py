@@ -28,6 +28,11 @@ class Owner:
         if error is not None:
             raise error
 
+    @guarded
+    def called_with_two(self, first: object, error: BaseException) -> None:
+        self.first = first
+        raise error
+
 
 def test_what_raises_nothing_is_left_alone():
     owner = Owner()
@@ -52,3 +57,11 @@ def test_an_exception_that_nobody_expects_is_reported():
 def test_what_ends_the_program_passes(kind):
     with pytest.raises(kind):
         Owner().called(kind())
+
+
+@pytest.mark.parametrize("error", [ConnectionLost("gone"), KeyError("what")])
+def test_what_the_sockets_call_is_guarded_too(error):
+    owner = Owner()
+    owner.called_with_two(3, error)
+    assert owner.first == 3
+    assert [*owner.failed, *owner.reported] == [error]

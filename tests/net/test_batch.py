@@ -145,6 +145,30 @@ def test_joined_messages_are_read_one_by_one_for_as_long_as_it_pays(ends):
     assert reader._lone is None
 
 
+def test_it_asks_for_another_message_while_there_mostly_is_one(ends):
+    receiver, sender = ends
+    reader = reader_of(receiver)
+    for _ in range(6):
+        send_joined(sender, bytes(12_000), 1200)
+        send_joined(sender, bytes(12_000), 1200)
+        found = 0
+        while found < 20 or not reader.drained:
+            found += len(reader.read() or ())
+    assert reader._luck > 0
+    for _ in range(20):  # from now on they come alone
+        reader._last_read = 0.0
+        send_joined(sender, bytes(12_000), 1200)
+        found = 0
+        while found < 10 or not reader.drained:
+            found += len(reader.read() or ())
+    assert reader._luck == 0
+    send_joined(sender, bytes(12_000), 1200)
+    reader._last_read = 0.0
+    calls = reader.calls
+    assert len(reader.read() or ()) == 10
+    assert (reader.drained, reader.calls) == (True, calls + 1)
+
+
 @pytest.mark.parametrize("to_the_end", [True, False])
 def test_who_reads_to_the_end_is_not_told_that_it_is_before_it_is(ends, to_the_end):
     receiver, sender = ends

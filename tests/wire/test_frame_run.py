@@ -7,6 +7,7 @@ from hypothesis import example, given
 from rtspkit.errors import RemoteProtocolError
 from rtspkit.wire.frame_run import FrameRun, read_frames
 from rtspkit.wire.message import InterleavedFrame, MessageReader, serialize_frame
+from rtspkit.wire.rtp import unpack_header
 
 FRAME = serialize_frame(0, RTP)
 REPORT = serialize_frame(1, RTCP)
@@ -34,6 +35,27 @@ class TestWhatIsWhole:
         assert (rows.starts, rows.lengths) == ([4, 40, 76], [32, 32, 32])
         assert (next(iter(rows.arrivals)), rows.latest) == (5.0, 5.0)
         assert all(view.obj is data.obj for view in rows)
+
+    @pytest.mark.parametrize("sizes", [[32] * 5, [32, 32, 32, 20, 32, 32, 12], [13, 13], [700] * 3])
+    def test_the_headers_are_read_in_passing(self, sizes):
+        data = memoryview(
+            b"".join(serialize_frame(0, bytes([n]) * size) for n, size in enumerate(sizes))
+        )
+        ((run,), position) = read_frames(data, CHANNELS, 5.0)
+        rows = run.datagrams
+        assert position == len(data)
+        assert list(rows.lengths) == sizes
+        assert rows.headers == [unpack_header(data, start) for start in rows.starts]
+
+    @pytest.mark.parametrize("sizes", [[0], [11], [32, 32, 32, 11, 32, 32, 32]])
+    def test_without_room_for_one_nobody_has_read_them(self, sizes):
+        data = b"".join(serialize_frame(0, bytes(size)) for size in sizes)
+        ((run,), position) = read_frames(memoryview(data), CHANNELS, 5.0)
+        assert (run.datagrams.headers, position) == (None, len(data))
+
+    def test_a_frame_that_is_left_leaves_its_header(self):
+        ((run,), _) = read_frames(memoryview(FRAME * 4 + OK), CHANNELS, 5.0)
+        assert len(run.datagrams.headers) == len(run.datagrams) == 3
 
     def test_another_channel_begins_another_run(self):
         runs, _ = read_frames(memoryview(FRAME * 2 + REPORT + FRAME), CHANNELS, 5.0)
