@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rtspkit.client.driver import FROM_THE_START, Driver
+from rtspkit.client.opening import accepted, no_room, refused, reserve
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.ports import NO_PORTS
 from rtspkit.client.sink import Sink
 from rtspkit.engine.continuity import Moment
 from rtspkit.engine.events import TransportRejected
 from rtspkit.engine.handshake import Presentation, set_up
-from rtspkit.errors import DeadlineExceeded, RtspError, UnsupportedTransport
+from rtspkit.errors import DeadlineExceeded, RtspError, TooManySessions, UnsupportedTransport
 from rtspkit.wire.stream import Stream
 
 __all__ = ["Attempt", "Past", "StaleSession", "Way", "take_leave"]
@@ -43,6 +44,7 @@ class Past:
         streams: The streams that were set up; empty before the first connection.
         moments: Where each of them was.
         position: Seconds into a presentation that has an end; None for a live one.
+        over: Whether that is the end, or nearly so.
         play: Whether to play.
         headers: Sent with PLAY: Scale, Speed.
         stale: What is to be torn down first.
@@ -51,6 +53,7 @@ class Past:
     streams: tuple[Stream, ...] = ()
     moments: Mapping[Stream, Moment] = field(default_factory=dict)
     position: float | None = None
+    over: bool = False
     play: bool = True
     headers: tuple[tuple[str, str], ...] = ()
     stale: StaleSession | None = None
@@ -83,6 +86,7 @@ class Attempt:
     Attributes:
         phase: What it is, or was, doing.
         failure: The error that ends it; taking leave of the server may outlast the budget.
+        no_ports: Whether UDP was given up for a want of our own, that says nothing of the server.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self.phase = "connect"
         self.failure: RtspError | None = None
+        self.no_ports = False
 
     async def run(self, until: float) -> None:
         """Try the transports in order.
@@ -114,11 +119,15 @@ class Attempt:
         kinds = self._options.kinds
         while True:
             driver = Driver(self._options, self._sink)
+            refusals: list[tuple[str, str]] = []
             try:
-                await self._try(driver, kinds)
+                await self._try(driver, kinds, refusals)
                 return
             except RtspError as error:
                 self.phase = driver.phase
+                if isinstance(error, TooManySessions):
+                    refused(self._options, driver.machine)
+                kinds = kinds[len(refusals) :]
                 following = self._following(error, kinds)
                 self.failure = None if following else error
                 await take_leave(driver, self._options.timeouts.teardown)
@@ -137,7 +146,9 @@ class Attempt:
             await take_leave(driver, self._options.timeouts.teardown)
         driver.hang_up()
 
-    async def _try(self, driver: Driver, kinds: tuple[str, ...]) -> None:
+    async def _try(
+        self, driver: Driver, kinds: tuple[str, ...], refusals: list[tuple[str, str]]
+    ) -> None:
         options, past = self._options, self._past
         await self._open(driver)
         if past.stale is not None:
@@ -151,20 +162,30 @@ class Attempt:
             options.limits,
             required=options.require_all,
             known=past.streams,
+            refusals=refusals,
         )
-        presentation: Presentation = await driver.run(dialogue)
-        for (kind, reason), following in zip(presentation.refusals, kinds[1:], strict=False):
-            self._rejected(kind, following, reason)
-        driver.playback.carry_on(past.moments, presentation.changes)
+        try:
+            presentation: Presentation = await driver.run(dialogue)
+        finally:
+            for (kind, reason), following in zip(refusals, kinds[1:], strict=False):
+                self._rejected(kind, following, reason)
+        accepted(options)
+        moments = past.moments
+        if past.position is not None:  # PLAY asks for it; the answer may come with the first media
+            moments = dict.fromkeys(moments, Moment(past.position, self._loop.time()))
+        driver.playback.carry_on(moments, presentation.changes)
         self._begin(driver, presentation)
         if past.play:
             await self._play(driver, presentation, kinds)
 
     async def _open(self, driver: Driver) -> None:
         seconds = self._way.timeout
+        self.failure = no_room(self._options)
+        lease = await reserve(self._options, fresh=bool(self._past.streams))
+        self.failure = None
         try:
             async with asyncio.timeout(seconds):
-                await driver.open(self._way.racing)
+                await driver.open(self._way.racing, lease)
         except TimeoutError as error:
             if isinstance(error, RtspError) or seconds is None:
                 raise
@@ -192,6 +213,7 @@ class Attempt:
     def _following(self, error: RtspError, kinds: tuple[str, ...]) -> tuple[str, ...]:
         """The transports that are left to try after this error; none when it is final."""
         silent = isinstance(error, DeadlineExceeded) and error.phase == "first packet"
+        self.no_ports |= error.phase == NO_PORTS
         if isinstance(error, UnsupportedTransport) or silent or error.phase == NO_PORTS:
             return kinds[1:]
         return ()

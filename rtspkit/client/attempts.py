@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from rtspkit.client.attempt import Attempt, Past, Way
 from rtspkit.client.driver import Driver
 from rtspkit.client.machines import new_strategist
 from rtspkit.client.options import ConnectOptions
+from rtspkit.client.retry_memory import RetryMemory
 from rtspkit.client.sink import Sink
 from rtspkit.engine.cause import cause_of
 from rtspkit.engine.events import AttemptFailed, Reconnecting
@@ -35,10 +37,13 @@ class Attempts:
 
     Attributes:
         past: What the next connection carries on.
+        memory: What is known of the server, and kept.
         strategist: Says when and how the next one is made.
         last_error: The last loss, or why the last attempt failed.
         counts: How many were made, by strategy.
         strategy: Of the last one.
+        kind: The transport that has worked, and is tried first; empty before.
+        no_ports: Whether it did because there were no ports of our own for another.
     """
 
     def __init__(
@@ -52,10 +57,13 @@ class Attempts:
         self._begin = begin
         self._now = monotonic_clock(asyncio.get_running_loop())
         self.past = Past(play=options.play)
-        self.strategist = new_strategist(options)
+        self.memory = RetryMemory(options, sink.on_event, self._now)
+        self.strategist = new_strategist(options, self.memory.knowledge)
         self.last_error: RtspError | None = None
         self.counts: Counter[str] = Counter()
         self.strategy = ""
+        self.kind = ""
+        self.no_ports = False
 
     async def first(self) -> None:
         """Have the session for the first time, within ``timeouts.connect``.
@@ -74,6 +82,7 @@ class Attempts:
                     attempt = self._new(plan)
                     try:
                         await attempt.run(until)
+                        self.no_ports = attempt.no_ports
                         break
                     except RtspError as error:
                         plan = self._again(error, number, plan, until)
@@ -85,6 +94,7 @@ class Attempts:
             raise self._out_of_time(attempt, seconds) from self.last_error
         if self.past.play:
             self.strategist.played(self._now(), self._now() - began)
+        self.memory.keep()
 
     def _again(self, error: RtspError, number: int, plan: Plan, until: float) -> Plan:
         """The first connect goes on after this error: how; or the error."""
@@ -124,7 +134,11 @@ class Attempts:
         racing = self._options.racing.mode
         mode = plan.racing if racing == "auto" else racing
         way = Way(mode, plan.timeout)
-        return Attempt(self._options, self._sink, self.past, way, self._begin)
+        options = self._options
+        if self.kind in options.kinds:
+            others = (kind for kind in options.kinds if kind != self.kind)
+            options = replace(options, kinds=(self.kind, *others))
+        return Attempt(options, self._sink, self.past, way, self._begin)
 
     @staticmethod
     def _out_of_time(attempt: Attempt | None, seconds: float) -> RtspError:

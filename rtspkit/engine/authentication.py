@@ -11,8 +11,10 @@ Rules
 - After the first challenge every request carries credentials, keep-alive and TEARDOWN too.
 - A request is sent with credentials at most twice: again only when its nonce was stale, or was
   an older one that has changed since. A 401 to a nonce that the server has just given says that
-  the password is wrong, and more knocking locks accounts.
-- A nonce belongs to its connection: a new connection has a new ``Authenticator``.
+  the password is wrong, and more knocking locks accounts. Nonces that other requests have used
+  up in between, as the server says itself (stale), do not count.
+- A nonce belongs to its connection: a new connection has a new ``Authenticator``, and the next
+  session on the same one inherits it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from rtspkit.wire.credentials import (
 )
 
 __all__ = ["Authenticator"]
+
+OVERTAKEN = 8  # attempts of one request whose nonces other requests use up; the password is right
 
 
 class Authenticator:
@@ -57,6 +61,7 @@ class Authenticator:
         self._allow_basic = allow_basic
         self._challenge: Challenge | None = None
         self._nonce_count = 0
+        self._proven: str | None = None  # a nonce that a request was taken with
         self._refused = False  # a request was given up over a 401, and none was taken since
         self.digest_worked = False
         self._deviations: list[str] = []
@@ -77,6 +82,11 @@ class Authenticator:
         challenge = self._challenge
         return challenge.algorithm if challenge and challenge.scheme == "digest" else None
 
+    def inherit(self, before: Authenticator) -> None:
+        """Go on with what an earlier session was told on the same connection."""
+        self._challenge, self._nonce_count = before._challenge, before._nonce_count
+        self.digest_worked = before.digest_worked
+
     def authorization(self, method: str, uri: str, body: bytes = b"") -> str | None:
         """The header for one request, or None while nothing was asked of us."""
         if self._challenge is None or self._credentials is None:
@@ -92,9 +102,10 @@ class Authenticator:
             body=body,
         )
 
-    def accepted(self) -> None:
-        """A request with our credentials was not answered 401."""
+    def accepted(self, nonce: str | None = None) -> None:
+        """A request with our credentials, and this nonce, was not answered 401."""
         self._refused = False
+        self._proven = nonce
         if self.scheme == "digest":
             self.digest_worked = True
 
@@ -120,9 +131,14 @@ class Authenticator:
         chosen = self._choose(values)
         if chosen is None:
             return False
-        if self._challenge is None or chosen.nonce != self._challenge.nonce:
+        newest = None if self._challenge is None else self._challenge.nonce
+        overtaken = chosen.stale and nonce is not None
+        overtaken = overtaken and (nonce == self._proven or nonce != newest)
+        if chosen.nonce != newest:
             self._nonce_count = 0
         self._challenge = chosen
+        if overtaken and attempts < OVERTAKEN:
+            return True
         maximum = self._limits.authentication_attempts
         if attempts < maximum:
             return True

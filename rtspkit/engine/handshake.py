@@ -13,8 +13,8 @@ Facts the code leans on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Generator
+from dataclasses import dataclass
 from typing import Any
 
 from rtspkit.engine.continuity import Change, check_complete, reconcile
@@ -114,7 +114,6 @@ class Presentation:
         base: What relative control URLs are joined to.
         chosen: The streams that were set up.
         kind: ``"udp"`` or ``"tcp"``.
-        refusals: Transports that were refused on the way, with the reason.
         changes: Streams of an earlier connection that are not what they were.
     """
 
@@ -124,7 +123,6 @@ class Presentation:
     base: str
     chosen: tuple[Stream, ...] = ()
     kind: str = ""
-    refusals: list[tuple[str, str]] = field(default_factory=list)
     changes: tuple[Change, ...] = ()
 
 
@@ -184,12 +182,14 @@ def set_up(
     *,
     required: bool | None = None,
     known: tuple[Stream, ...] = (),
+    refusals: list[tuple[str, str]] | None = None,
 ) -> Generator[Step, Any, Presentation]:
     """DESCRIBE and SETUP, with the first of ``kinds`` that the server takes.
 
     A stream that the server refuses to set up is an error when it is ``required``: by default,
     when ``wish`` names what is wanted. Streams ``known`` from an earlier connection are found
-    again, and are required too, unless ``required`` is False.
+    again, and are required too, unless ``required`` is False. Transports that are refused on the
+    way are noted in ``refusals``, with the reason.
 
     Raises:
         UnsupportedTransport: The last of ``kinds`` was refused too, or one was refused when the
@@ -198,17 +198,22 @@ def set_up(
         ResponseError, RemoteProtocolError, StreamNotFound: As it says.
     """
     all_or_none = wish is not None if required is None else required
-    refusals: list[tuple[str, str]] = []
+    refusals = [] if refusals is None else refusals
     for number, kind in enumerate(kinds, start=1):
         presentation = yield from describe(uri, note, limits)
-        presentation.refusals = refusals
         presentation.kind = kind
         presentation.streams, presentation.changes = reconcile(known, presentation.streams)
         chosen = select_streams(presentation.streams, wish)
+        successors = [change.stream for change in presentation.changes]
         try:
             switchable = kinds[number:]
             presentation.chosen = yield from set_up_streams(
-                chosen, kind, note, required=all_or_none, switchable=switchable
+                chosen,
+                kind,
+                note,
+                required=all_or_none,
+                needed=() if required is False else (*known, *successors),
+                switchable=switchable,
             )
         except _TransportRefusedError as refusal:
             cause = refusal.__cause__
@@ -232,9 +237,10 @@ def set_up_streams(
     note: Note,
     *,
     required: bool,
+    needed: Container[Stream | None] = (),
     switchable: tuple[str, ...] = (),
 ) -> Generator[Step, Any, tuple[Stream, ...]]:
-    """SETUP for each stream, over one transport.
+    """SETUP for each stream, over one transport; all are ``required``, or those ``needed``.
 
     A refusal of the transport for the first stream is told apart from one for a later stream:
     nothing stands on the server yet, and the same connection can try the next.
@@ -251,7 +257,7 @@ def set_up_streams(
                 raise
             raise _TransportRefusedError(str(error), phase="setup") from error
         except ResponseError as error:
-            if required or error.status_code in (401, 403, 453, 454):
+            if required or stream in needed or error.status_code in (401, 403, 453, 454):
                 raise
             last_error = error
             yield Refused(stream, error)

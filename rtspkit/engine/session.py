@@ -107,6 +107,22 @@ class SessionMachine:
         self._cseq = 0
         self._requested = ServerRequests(limits.server_requests)
 
+    def inherit(self, before: SessionMachine) -> None:
+        """Go on where an earlier session has left the same connection, before the first request."""
+        self._cseq = before._cseq
+        self.server = before.server
+        self.authenticator.inherit(before.authenticator)
+        if before.methods is not None:
+            self.methods = before.methods
+            self.keepalive.advertise(before.methods)
+
+    @property
+    def settled(self) -> bool:
+        """Whether another session could go on here: none is left, and nothing is under way."""
+        read = self.inbox.reader.at_rest and not self.inbox.unread
+        without = self.lost is None and self.session_id is None
+        return without and read and self._exchanges.settled
+
     # -- requests ---------------------------------------------------------------------------
 
     def request(
@@ -306,7 +322,7 @@ class SessionMachine:
             self._receive_challenge(exchange, response, now)
             return
         if exchange.attempts:
-            self.authenticator.accepted()
+            self.authenticator.accepted(exchange.nonce)
         if response.status_code >= 300:
             self._fail(exchange, exchange.refusal(response), now)
             return

@@ -138,7 +138,11 @@ class TestSetUp:
 
 class TestFallback:
     def test_461_leads_to_the_next_transport_after_a_fresh_describe(self):
-        served = setting_up("udp", "tcp", setup=[461, *[echo] * 2])
+        refusals = []
+        served = Served(
+            lambda note: set_up(URL, ("udp", "tcp"), None, note, Limits(), refusals=refusals),
+            setup=[461, *[echo] * 2],
+        )
         assert [method for method, _ in served.asked] == [
             "DESCRIBE",
             "SETUP",
@@ -147,7 +151,7 @@ class TestFallback:
             "SETUP",
         ]
         assert served.result.kind == "tcp"
-        ((kind, reason),) = served.result.refusals
+        ((kind, reason),) = refusals
         assert kind == "udp"
         assert "SETUP answered 461" in reason
 

@@ -19,6 +19,7 @@ from rtspkit.wire.rtp import parse_rtp
 
 def open_plainly(url: str, **options: Any) -> Connector:
     """A session that has one life: what the faults do to it is not mended behind our back."""
+    options.setdefault("retry", None)
     return rtspkit.connect(url, **options)
 
 
