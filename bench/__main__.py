@@ -32,6 +32,7 @@ BENCHMARKS = {
     "allocations": "buffer allocations per packet",
     "moderation": "what receive moderation saves at 100 streams",
     "micro": "single functions, with pyperf",
+    "retry_sim": "retry strategies, a week of virtual time with a fleet of cameras",
 }
 OTHERS = {
     "regress": "this tree against another revision: --against REV",

@@ -27,7 +27,7 @@ __all__ = [
     "verdict",
 ]
 
-COLUMNS = ("percentile", "rate", "streams", "coalesce_ms", "engine")
+COLUMNS = ("percentile", "rate", "streams", "coalesce_ms", "engine", "camera")
 APART = "transport"  # has a table of its own for each value
 PERCENTILE = re.compile(r"^(?P<metric>.+)_p(?P<percentile>[\d.]+)$")
 WIDEST = 100.0  # times its lower end that the upper end of an interval may be

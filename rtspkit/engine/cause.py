@@ -57,6 +57,8 @@ def _cause_of(error: BaseException, depth: int) -> Cause:
             return "busy"
         case ResponseError() | RemoteProtocolError():
             return "rejected"
+        case DeadlineExceeded(phase="pool"):
+            return "other"
         case DeadlineExceeded():
             return "silent" if error.phase in SILENCES else "timeout"
         case ConnectError():

@@ -178,9 +178,8 @@ class Learner:
         begin, end = EARLIER * min(last), max(last) + LATER
         if end - begin > NARROW * end or spent >= end:
             return None
-        if spent < begin:
-            return now + begin - spent
-        return now + max(CLOSEST, (end - begin) / WITHIN)
+        step = max(CLOSEST, (end - begin) / WITHIN)
+        return now + max(begin - spent, step)
 
     # -- learning
 

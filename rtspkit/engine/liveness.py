@@ -86,4 +86,7 @@ class Liveness:
                 message=f"first packet: PLAY was answered, but no media came within "
                 f"{self._first_packet:g} s; try another transport",
             )
-        return ConnectionLost(f"no media and no reply for {self._silence:g} s", phase="streaming")
+        words = f"no media and no reply for {self._silence:g} s"
+        lost = ConnectionLost(words, phase="streaming")
+        lost.__cause__ = DeadlineExceeded("media silence", self._silence)
+        return lost

@@ -45,6 +45,7 @@ AFTER_QUICK = 2  # step of the delays that follow: 4 s, 8 s, 16 s still fit into
 
 CONNECTS = 12  # in PERIOD
 PERIOD = 61.0  # seconds: a minute, and one for two clocks and the way
+LATER = 2  # connects that quick attempts leave for what comes after them
 
 
 def delay_before(strategy: Strategy, step: int, retry: Retry, random: Callable[[], float]) -> float:
@@ -101,6 +102,11 @@ class Pace:
     def last(self) -> float | None:
         """When the last attempt begins; None before the first."""
         return self._begun[-1] if self._begun else None
+
+    def has_room(self, now: float) -> bool:
+        """Whether one more attempt leaves ``LATER`` of them for the rest of the period."""
+        recent = sum(begun > now - PERIOD for begun in self._begun)
+        return recent + 1 <= CONNECTS - LATER
 
     @property
     def bound(self) -> float:

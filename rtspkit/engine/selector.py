@@ -16,8 +16,8 @@ Rules, the first that applies, from three attempts on
 
 Why these, and not fewer (``bench/retry_sim.py`` has the figures)
 - Crowded is what gains most: a server whom each connection costs work it does not have comes back
-  a third sooner when it is asked once in 30 s than with 1, 2, 4 … s. With the other rules alone
-  ``auto`` is not better than plain exponential-jitter.
+  in about half of the time when it is asked once in 30 s instead of after 1, 2, 4 … s. With the
+  other rules alone ``auto`` is not clearly better than plain exponential-jitter.
 - A session that falls silent within 30 s was lost on the way, not closed: taken for a limit on
   connections, as any short session would be, it keeps lossy links waiting for linear delays.
 """

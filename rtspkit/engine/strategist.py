@@ -6,18 +6,20 @@ Out:    ``plan``: the delay before the next attempt and how its connections are 
         ``next_event``: each change of mind, with its evidence
 
 Rules of every strategy
-- The first attempt is made at once, and so is the first one after a session that had played; as
-  long as no session has settled, those keep apart as ``Pace.spread`` says.
+- The first attempt is made at once, and so is the first one after a session that had settled, and
+  after the first loss of all. Sessions that are lost again and again before they settle keep apart
+  as ``Pace.spread`` says.
 - Delays begin anew only after ``reset_after`` seconds of good media.
 - Whatever the strategy says, ``Pace`` bounds how often a port is knocked at.
 - What every address has refused is not raced for: an answer came, nothing was lost on the way.
 
 Rules of those that judge, ``auto`` and ``adaptive``
-- After a session that had settled, as long as nobody is there (``NOBODY``), attempts follow each
-  other every 0.7 s for five seconds (so it is for ``exponential-jitter`` too); then each waits for
-  a tenth of the outage's length, up to ``maximum_delay``: who doubles its delays is late by half
-  of the outage, and this by a twentieth. Who answers with a no is not asked quickly, but by the
-  tactic's own delays, which begin when the first no comes.
+- After a session that had settled, and after the first loss of all, as long as nobody is there
+  (``NOBODY``), attempts follow each other every 0.7 s for five seconds (so it is for
+  ``exponential-jitter`` too), if the pace has room for more; then each waits for a tenth of the
+  outage's length, up to ``maximum_delay``: who doubles its delays is late by half of the outage,
+  and this by a twentieth. Who answers with a no is not asked quickly, but by the tactic's own
+  delays, which begin when the first no comes.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ class Strategist:
         self._tactic: Tactic | None = None
         self._since = 0.0  # when this outage began
         self._fresh = True  # nothing was tried since the beginning, or since good media
+        self._unbroken = True  # no session was lost yet
         self._settled = False  # the session that plays has played well
         self._quick = False  # the quick phase is not over
         self._step = 0  # of the delays
@@ -108,14 +111,16 @@ class Strategist:
         Raises:
             LocalProtocolError: The strategy is ``"none"``, and one attempt was made.
         """
-        if self._retry.strategy == "none" and self._pace.last is not None:
+        if self._retry.strategy == "none" and self._tactic is not None:
             raise LocalProtocolError("retry.strategy is 'none': there is no further attempt")
         choice = self._choose(now)
         if self.attempts == 0:
             self._since = now
-            self._quick = again and self._fresh
-            at = now if self._fresh else self._pace.spread
+            at_once = self._fresh or (again and self._unbroken)
+            self._quick = again and at_once
+            at = now if at_once else self._pace.spread
             self._fresh = False
+            self._unbroken = self._unbroken and not again
         else:
             at = self._next(choice, now, again)
         at = max(at, now, self._pace.bound)
@@ -172,6 +177,7 @@ class Strategist:
         """When an attempt begins that is not the first of its outage."""
         tactic, last, longest = choice.tactic, self._pace.last, self._retry.maximum_delay
         self._quick = self._quick and tactic.quick and self.attempts < QUICK_ATTEMPTS
+        self._quick = self._quick and self._pace.has_room(now)
         if self._quick and last is not None:
             self._step = AFTER_QUICK
             return last + quick_gap(self._random)

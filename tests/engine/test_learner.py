@@ -192,7 +192,7 @@ def test_when_the_server_changes_confidence_is_halved_and_discovery_begins_again
     assert known.arm(TIMED).successes == pytest.approx(before / 2)
     assert known.discovery == pytest.approx(known.tried + 10)
     assert not known.last
-    for _ in range(10):
+    for _ in range(80):
         server.outage(400)
     assert not server.knowledge.changed
 

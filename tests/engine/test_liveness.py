@@ -2,6 +2,7 @@
 
 import pytest
 
+from rtspkit.engine.cause import cause_of
 from rtspkit.engine.liveness import Liveness
 from rtspkit.errors import ConnectionLost, DeadlineExceeded
 
@@ -105,3 +106,12 @@ def test_play_while_nothing_is_read_is_watched_when_it_is():
     assert liveness.deadline is None
     liveness.hold(False, 300.0)
     assert liveness.deadline == 301.5
+
+
+def test_silence_is_told_from_a_connection_that_was_closed():
+    watch = Liveness()
+    watch.start(0.0, first_packet=1.5, silence=10.0)
+    watch.media(1.0)
+    error = watch.handle_deadline(11.0)
+    assert isinstance(error, ConnectionLost)
+    assert cause_of(error) == "silent"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rtspkit.engine.retry import (
     CONNECTS,
+    LATER,
     PERIOD,
     QUICK_ATTEMPTS,
     QUICK_GAP,
@@ -102,6 +103,15 @@ def test_the_thirteenth_attempt_waits_for_the_first_to_be_a_minute_old():
     assert pace.bound == PERIOD > 60
     pace.renew()
     assert pace.last is None
+
+
+def test_quick_attempts_leave_some_for_what_comes_after_them():
+    pace = Pace()
+    for number in range(CONNECTS - LATER):
+        assert pace.has_room(number)
+        pace.begin(number)
+    assert not pace.has_room(30.0)
+    assert pace.has_room(PERIOD + 0.5)  # the first of them is old
 
 
 def test_who_has_no_delay_is_spread_dense_at_first_and_then_even():
