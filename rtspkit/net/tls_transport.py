@@ -21,7 +21,7 @@ from rtspkit.net.tls_channel import TlsChannel
 
 __all__ = ["TlsTransport"]
 
-ROOM = 64 * 1024  # bytes of one read of the network
+ROOM = 256 * 1024  # bytes of one read of the network
 
 _rooms: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview]
 _rooms = weakref.WeakKeyDictionary()
@@ -114,6 +114,10 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
     def _send(self, data: bytes) -> None:
         if data and self._transport is not None:
             self._transport.write(data)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """What is decrypted goes to another protocol from now on."""
+        self._inner = cast(asyncio.BufferedProtocol, protocol)
 
     def pause_reading(self) -> None:
         """Hand on nothing more, and read no more."""

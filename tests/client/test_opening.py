@@ -68,9 +68,9 @@ async def test_a_session_plays(host, secure, mode):
     ids=["fingerprint", "insecure", "as its own authority"],
 )
 async def test_a_camera_that_signs_itself_can_be_trusted_by_name(tls):
-    async with Camera(tls=server_context("self_signed"), speed=20) as camera:
-        async with connect(camera.url, tls=tls) as session:
-            assert await play_some(session)
+    camera = Camera(tls=server_context("self_signed"), speed=20)
+    async with camera, connect(camera.url, tls=tls) as session:
+        assert await play_some(session)
 
 
 async def test_a_certificate_that_is_not_right_ends_connect_at_once_without_a_request():
@@ -104,6 +104,6 @@ async def test_the_proof_of_a_connection_is_asked_as_every_request_is():
 
 async def test_the_context_of_a_user_decides():
     mine = ssl.create_default_context(cafile=AUTHORITY)
-    async with Camera(tls=server_context(), speed=20) as camera:
-        async with connect(camera.url, tls=mine) as session:
-            assert await play_some(session)
+    camera = Camera(tls=server_context(), speed=20)
+    async with camera, connect(camera.url, tls=mine) as session:
+        assert await play_some(session)

@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one
 
+from certificates import FOLDER
 from interop_media import read_pictures
 from interop_servers import (
     PASSWORD,
@@ -27,6 +28,7 @@ from interop_servers import (
     gst_server,
     missing_for_decoding,
     missing_for_gstreamer,
+    missing_for_tls,
     missing_for_vlc,
     vlc_server,
     write_gst_reference,
@@ -81,6 +83,26 @@ def gst_basic(gstreamer: None) -> Iterator[GstServer]:
 def gst_short(gstreamer: None) -> Iterator[GstServer]:
     """GStreamer's server, which drops a session that it hears nothing of for 5 s."""
     with gst_server("--session-timeout", "5") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gst_with_tls(gstreamer: None) -> None:
+    require(missing_for_tls())
+
+
+@pytest.fixture(scope="session")
+def gst_tls(gst_with_tls: None) -> Iterator[GstServer]:
+    """GStreamer's server over TLS, certified; it drops a session that is silent for 5 s."""
+    with gst_server("--tls", str(FOLDER / "camera.pem"), "--session-timeout", "5") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gst_alone(gst_with_tls: None) -> Iterator[GstServer]:
+    """GStreamer's server over TLS, certified by itself, with ``USER`` and ``PASSWORD``."""
+    arguments = ("--tls", str(FOLDER / "self_signed.pem"), "--user", USER, "--password", PASSWORD)
+    with gst_server(*arguments) as server:
         yield server
 
 

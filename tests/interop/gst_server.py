@@ -22,7 +22,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 # A ball on its way: each picture differs from the next by far more than coding does (MSE), and
 # is a function of its number alone.
@@ -98,8 +98,8 @@ class Server:
         self.server.set_address("127.0.0.1")
         self.server.set_service(str(options.port))
         self.pool = self.server.get_session_pool()
-        self.mount(protected=bool(options.user))
-        if options.user:
+        self.mount(protected=bool(options.user or options.tls))
+        if options.user or options.tls:
             self.protect(options)
         self.server.connect("client-connected", self.client_connected)
 
@@ -124,8 +124,13 @@ class Server:
         auth.set_supported_methods(AUTHENTICATION[options.authentication])
         token = GstRtspServer.RTSPToken.new()
         token.set_string("media.factory.role", "viewer")
-        auth.add_digest(options.user, options.password, token)
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(options.user, options.password), token)
+        if options.user:
+            auth.add_digest(options.user, options.password, token)
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(options.user, options.password), token)
+        else:
+            auth.set_default_token(token)
+        if options.tls:
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.tls))
         self.server.set_auth(auth)
 
     def client_connected(self, server, client):
@@ -202,12 +207,16 @@ def main():
     parser.add_argument("--user")
     parser.add_argument("--password", default="")
     parser.add_argument("--authentication", default="digest", choices=AUTHENTICATION)
+    parser.add_argument("--tls", metavar="FILE", help="certificate and key, PEM: rtsps only")
     parser.add_argument("--reference", metavar="FILE")
     parser.add_argument("--pictures", type=int, default=250)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--check-tls", action="store_true", help="ends with 1 when there is none")
     options = parser.parse_args()
     Gst.init(None)
-    if options.check:
+    if options.check_tls:
+        sys.exit(not Gio.TlsBackend.get_default().supports_tls())
+    elif options.check:
         print(json.dumps([e for e in ELEMENTS if Gst.ElementFactory.find(e) is None]))
     elif options.reference:
         write_reference(options.reference, options.pictures)

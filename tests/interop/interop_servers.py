@@ -38,6 +38,12 @@ def missing_for_gstreamer() -> str | None:
     return f"GStreamer elements not installed: {', '.join(absent)}" if absent else None
 
 
+def missing_for_tls() -> str | None:
+    """Why GStreamer's server has no TLS here, or None."""
+    check = subprocess.run([SYSTEM_PYTHON, SCRIPT, "--check-tls"], timeout=60, check=False)
+    return None if check.returncode == 0 else "GLib's TLS is not installed (glib-networking)"
+
+
 def missing_for_vlc() -> str | None:
     """Why VLC cannot serve here, or None."""
     if shutil.which("cvlc") is None:
@@ -69,10 +75,12 @@ class GstServer:
     Attributes:
         port: Where it listens.
         process: What runs it.
+        scheme: ``"rtsp"`` or ``"rtsps"``.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], scheme: str = "rtsp") -> None:
         self.process = process
+        self.scheme = scheme
         self.port: int = self._answer()["ready"]
 
     def _answer(self) -> dict[str, Any]:
@@ -106,7 +114,7 @@ class GstServer:
 
     def url(self, mount: str, userinfo: str = "") -> str:
         at = f"{userinfo}@" if userinfo else ""
-        return f"rtsp://{at}127.0.0.1:{self.port}{mount}"
+        return f"{self.scheme}://{at}127.0.0.1:{self.port}{mount}"
 
 
 @contextlib.contextmanager
@@ -119,7 +127,7 @@ def gst_server(*arguments: str) -> Iterator[GstServer]:
         text=True,
     ) as process:
         try:
-            yield GstServer(process)
+            yield GstServer(process, "rtsps" if "--tls" in arguments else "rtsp")
         finally:
             end(process)
 

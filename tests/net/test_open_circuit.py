@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import ssl
 
 import pytest
@@ -133,7 +134,7 @@ async def test_every_cause_is_kept(monkeypatch):
 async def test_without_descriptors_it_is_a_typed_error_and_works_again_afterwards():
     async with RawServer() as server:
         used = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with open("/dev/null") as lowest:
+        with socket.socket() as lowest:
             number = lowest.fileno()
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, used[1]))
         try:

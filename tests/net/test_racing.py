@@ -130,9 +130,7 @@ class Network:
 
     async def race(self, mode: str, **options: object) -> Connection:
         options = {"delay": 0.25, "timeout": 5.0, "max_connections": 3, **options}
-        return await race(
-            self.starts, mode=mode, discard=self.discard, prove=self.prove, **options
-        )
+        return await race(self.starts, mode=mode, discard=self.discard, prove=self.prove, **options)
 
 
 virtual = pytest.mark.virtual_clock
@@ -396,6 +394,30 @@ async def test_cancelled_at_any_moment_nothing_is_left(mode):
         await asyncio.wait([task])
         timer.cancel()
         assert network.open == ([] if task.cancelled() else [task.result().name])
+
+
+@virtual
+async def test_what_has_come_while_the_loop_was_held_up_is_not_given_up():
+    loop = asyncio.get_running_loop()
+    kept = Connection("a1", QUICK)
+
+    async def start() -> Connection:
+        await pause(0.1)
+        for _ in range(3):  # each step of a handshake takes a turn of the loop
+            await asyncio.sleep(0)
+        return kept
+
+    stall = loop.call_later(0.05, loop.pass_time, 10)
+    won = await race(
+        [start],
+        mode="first-wins",
+        delay=0.25,
+        timeout=5.0,
+        max_connections=1,
+        discard=lambda connection: None,
+    )
+    assert won is kept
+    stall.cancel()
 
 
 async def test_on_a_real_clock_the_budget_is_kept():

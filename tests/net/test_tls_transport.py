@@ -135,7 +135,7 @@ async def test_several_circuits_share_slabs_and_the_room_for_records():
                 peer.write(data[begin : begin + 701])
             await asyncio.sleep(0)
         for (circuit, collector, _), one in zip(ends, wanted, strict=True):
-            await collector.until(lambda c=collector, n=len(one): len(c.frames) == n)
+            await collector.until(lambda c=collector, o=one: len(c.frames) == len(o))
             assert collector.frames == one
             await closed(circuit)
 

@@ -5,7 +5,6 @@ import socket
 import ssl
 
 import pytest
-
 from certificates import AUTHORITY, server_context
 
 from rtspkit.testing.listener import LOOPBACK, Listener
