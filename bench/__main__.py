@@ -33,6 +33,7 @@ BENCHMARKS = {
     "moderation": "what receive moderation saves at 100 streams",
     "micro": "single functions, with pyperf",
     "retry_sim": "retry strategies, a week of virtual time with a fleet of cameras",
+    "faults": "sessions had, and had back, under faults",
 }
 OTHERS = {
     "regress": "this tree against another revision: --against REV",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtspkit.client.connector import connect
+    from rtspkit.client.pool import ConnectionPool
     from rtspkit.client.probe import probe
     from rtspkit.client.run import run
     from rtspkit.client.session import Session
@@ -52,6 +53,7 @@ __all__ = [
     "AccessUnit",
     "ConnectError",
     "ConnectionLost",
+    "ConnectionPool",
     "DeadlineExceeded",
     "LimitExceeded",
     "Limits",
@@ -87,6 +89,7 @@ __all__ = [
 # a program next to nothing until it connects.
 _HOMES = {
     "rtspkit.client.connector": ("connect",),
+    "rtspkit.client.pool": ("ConnectionPool",),
     "rtspkit.client.probe": ("probe",),
     "rtspkit.client.run": ("run",),
     "rtspkit.client.session": ("Session",),

@@ -55,6 +55,7 @@ FRONT_PAGE = [
     "AccessUnit",
     "ConnectError",
     "ConnectionLost",
+    "ConnectionPool",
     "DeadlineExceeded",
     "LimitExceeded",
     "Limits",

@@ -17,7 +17,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from rtspkit.cli.demo import demo
 from rtspkit.cli.doctor import doctor
@@ -28,6 +28,7 @@ from rtspkit.cli.serve import serve
 from rtspkit.cli.trust import add_trust
 from rtspkit.client.run import run
 from rtspkit.errors import RtspError
+from rtspkit.options import Strategy
 from rtspkit.version import __version__
 
 __all__ = ["main"]
@@ -153,6 +154,7 @@ def _add(commands: Any, name: str, command: Command, what: str) -> argparse.Argu
     )
     parser.epilog = TIMES if command in (demo, play) else None
     parser.set_defaults(command=command, username=None, password=None, packets=None)
+    parser.set_defaults(ca=None, fingerprint=None, insecure=False, retry="auto", remember=True)
     parser.add_argument("--json", action="store_true", help="JSON, one object a line; errors too")
     return parser
 
@@ -170,6 +172,7 @@ def _add_probe(commands: Any) -> None:
     parser = _add(commands, "probe", probe, "Tell what a server has, without playing it")
     _add_url(parser)
     _add_timeout(parser)
+    add_trust(parser)
 
 
 def _add_play(commands: Any) -> None:
@@ -183,8 +186,22 @@ def _add_play(commands: Any) -> None:
     )
     parser.add_argument("--packets", type=_packets, metavar="N", help="stop after N packets")
     parser.add_argument("--seconds", type=_seconds, help="stop after so many seconds of playing")
+    parser.add_argument(
+        "--retry",
+        choices=get_args(Strategy),
+        default="auto",
+        metavar="STRATEGY",
+        help="how it comes back when it is lost: %(choices)s (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-remember",
+        dest="remember",
+        action="store_false",
+        help="keep nothing of this server in the cache folder, and read nothing",
+    )
     _add_timeout(parser)
     _add_verbose(parser)
+    add_trust(parser)
 
 
 def _add_doctor(commands: Any) -> None:

@@ -16,9 +16,11 @@ Facts the code leans on
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from rtspkit.cli.figures import one_line
 from rtspkit.client.access_units import AccessUnitIterator
 from rtspkit.client.session import Session
 from rtspkit.engine.statistics import StreamStats
@@ -85,6 +87,11 @@ class Reading:
         consumer_dropped: Packets that this program was too slow for.
         kernel_dropped: Packets, of those lost, that found the kernel's queue full.
         receiver: How the bytes come in, as in ``SessionStats``.
+        reconnects: Times that the session was lost and came back.
+        outage: Seconds that this took in all.
+        attempts: To connect, by the strategy they were made by.
+        strategy: Of the last one.
+        last_error: What was in the way last, in words; None when nothing was.
         streams: One each.
     """
 
@@ -93,6 +100,11 @@ class Reading:
     consumer_dropped: int = 0
     kernel_dropped: int = 0
     receiver: str = ""
+    reconnects: int = 0
+    outage: float = 0.0
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    strategy: str = ""
+    last_error: str | None = None
     streams: tuple[StreamReading, ...] = ()
 
     def total(self, name: str) -> int:
@@ -115,6 +127,11 @@ class Reading:
             "consumer_dropped": self.consumer_dropped,
             "kernel_dropped": self.kernel_dropped,
             "receiver": self.receiver,
+            "reconnects": self.reconnects,
+            "outage": round(self.outage, 6),
+            "attempts": dict(self.attempts),
+            "strategy": self.strategy,
+            "last_error": self.last_error,
             "jitter": max((stream.jitter for stream in self.streams), default=0.0),
             "bitrate": sum(rates) if rates else None,
             "access_units": self.total("access_units"),
@@ -158,7 +175,7 @@ class Meter:
         self._now = monotonic_clock(asyncio.get_running_loop())
         self._began = began
         self._connected = self._now()
-        self._seen = {stream.index: _Seen() for stream in session.streams}
+        self._seen: defaultdict[int, _Seen] = defaultdict(_Seen)  # streams may come later, too
         self._marks: deque[_Mark] = deque()
         self._batches = session.batches()
         self._units: AccessUnitIterator | None
@@ -241,6 +258,11 @@ class Meter:
             consumer_dropped=stats.consumer_dropped,
             kernel_dropped=stats.kernel_dropped,
             receiver=stats.receiver,
+            reconnects=stats.reconnects,
+            outage=stats.outage,
+            attempts=stats.attempts,
+            strategy=stats.strategy,
+            last_error=None if stats.last_error is None else one_line(str(stats.last_error)),
             streams=tuple(self._stream(one, now, mark) for one in stats.streams),
         )
 

@@ -14,11 +14,12 @@ from rtspkit.cli.measure import Meter, Reading
 from rtspkit.cli.narrate import Narrator
 from rtspkit.cli.report import JsonReport
 from rtspkit.cli.table import Table, open_table
+from rtspkit.cli.trust import trust_from
 from rtspkit.client.connector import connect
 from rtspkit.client.options import TransportName
 from rtspkit.errors import RtspError
 from rtspkit.net.clock import monotonic_clock
-from rtspkit.options import Timeouts
+from rtspkit.options import Retry, Timeouts
 
 __all__ = ["measure", "play", "summarize", "timeouts_from"]
 
@@ -49,6 +50,8 @@ def summarize(reading: Reading) -> str:
             words.append(f"{number:,} {name}")
     if reading.consumer_dropped:
         words.append(f"{reading.consumer_dropped:,} not read in time")
+    if reading.reconnects:
+        words.append(f"{plural(reading.reconnects, 'reconnect')}, {reading.outage:.1f} s without")
     if keyframes := reading.total("keyframes"):
         words.append(plural(keyframes, "keyframe"))
     return f"{reading.transport.upper()}: {', '.join(words)}"
@@ -71,12 +74,13 @@ async def measure(arguments: Namespace, url: str, transport: TransportName) -> R
 
     Args:
         arguments: ``json``, ``verbose``, ``timeout``, ``username``, ``password``, ``seconds``,
-            ``packets``.
+            ``packets``, ``retry``, ``remember``, and those of ``trust``.
         url: What to play.
         transport: As for ``connect()``.
 
     Raises:
-        RtspError: No session could be had; or it was lost, and the numbers were reported.
+        RtspError: No session could be had; or it was lost for good, and the numbers were
+            reported.
     """
     report: Table = JsonReport() if arguments.json else open_table()
     began = monotonic_clock(asyncio.get_running_loop())()
@@ -86,10 +90,14 @@ async def measure(arguments: Namespace, url: str, transport: TransportName) -> R
         password=arguments.password,
         transport=transport,
         timeouts=timeouts_from(arguments.timeout),
+        retry=None if arguments.retry == "none" else Retry(strategy=arguments.retry),
+        tls=trust_from(arguments),
+        remember=arguments.remember,
     )
-    async with Narrator(began) as narrator, connecting as session:
-        if arguments.verbose:
-            narrator.listen(session)
+    narrator = Narrator(began, verbose=arguments.verbose)
+    if arguments.verbose or not arguments.json:
+        connecting.on_session = narrator.listen
+    async with narrator, connecting as session:
         meter = Meter(session, began)
         with report as table:
             table.begin(session)

@@ -10,6 +10,7 @@ from argparse import Namespace
 
 from rtspkit.cli.figures import NONE, count, one_line, shorten
 from rtspkit.cli.play import timeouts_from
+from rtspkit.cli.trust import trust_from
 from rtspkit.client.probe import Probe
 from rtspkit.client.probe import probe as probe_server
 from rtspkit.wire.stream import Stream
@@ -27,6 +28,7 @@ async def probe(arguments: Namespace) -> int:
         username=arguments.username,
         password=arguments.password,
         timeouts=timeouts_from(arguments.timeout),
+        tls=trust_from(arguments),
     )
     if arguments.json:
         print(json.dumps(probe_to_json(found)), flush=True)

@@ -165,9 +165,10 @@ class AccessUnitIterator(AsyncIterator[AccessUnit]):
         if self._flushed:
             return
         self._flushed = True
-        for stream in self._source.streams or ():
-            maker = self._depacketizers[stream.index]
-            self._count(stream, maker, maker.flush())
+        for index, stream in self._made_for.items():
+            if stream.index == index:  # else it has another place now, and nothing came there
+                maker = self._depacketizers[index]
+                self._count(stream, maker, maker.flush())
 
     def _count(self, stream: Stream, maker: Depacketizer, units: list[AccessUnit]) -> None:
         counters = self.counters[stream.index]

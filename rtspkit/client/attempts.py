@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from rtspkit.client.attempt import Attempt, Past, Way
 from rtspkit.client.driver import Driver
+from rtspkit.client.kept_errors import without_frames
 from rtspkit.client.machines import new_strategist
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.retry_memory import RetryMemory
@@ -170,6 +171,8 @@ class Attempts:
 
     def failed(self, error: RtspError, number: int, plan: Plan) -> None:
         """An attempt has failed."""
+        if self.past.streams:  # nobody raises it, and it is kept
+            without_frames(error)
         self.last_error = error
         now = self._now()
         self._sink.on_event(AttemptFailed(now, number, error, plan.strategy))

@@ -6,11 +6,12 @@ Layer:  client
 from __future__ import annotations
 
 import ssl
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from rtspkit.client.fanout import Fanout
 from rtspkit.client.options import (
     DEFAULT_USER_AGENT,
     Backpressure,
@@ -20,7 +21,10 @@ from rtspkit.client.options import (
     TransportName,
     build_options,
 )
+from rtspkit.client.pool import ConnectionPool
+from rtspkit.client.retry_memory import learns
 from rtspkit.client.session import Session
+from rtspkit.client.sharing import join
 from rtspkit.client.transport_memory import remembered_transports
 from rtspkit.engine.selection import Selection
 from rtspkit.net.clock import wall_clock
@@ -33,12 +37,18 @@ DEFAULT_RACING = Racing()
 
 
 class Connector:
-    """What ``connect()`` gives: await it, or enter it with ``async with``."""
+    """What ``connect()`` gives: await it, or enter it with ``async with``.
+
+    Attributes:
+        on_session: Set it before, to be called with the session when its first attempt begins:
+            ``session.events()`` tells of that one, too, and of a connect that fails.
+    """
 
     def __init__(self, options: ConnectOptions, *, remember: bool) -> None:
         self._options = options
-        self._remember = remember
+        self._remember = remember and options.remember  # the transport
         self._session: Session | None = None
+        self.on_session: Callable[[Session], None] | None = None
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._open().__await__()
@@ -58,14 +68,24 @@ class Connector:
 
     async def _open(self) -> Session:
         options = self._options
+        if options.pool is not None:
+            options.pool.check()
+        if options.share:
+            return await join(options, self._establish)
+        return await self._establish(options)
+
+    async def _establish(self, options: ConnectOptions, fanout: Fanout | None = None) -> Session:
         server = (options.url.host, options.url.port)
-        if self._remember:
+        if self._remember or (options.remember and learns(options)):
             await remembered_transports.store.load()
+        if self._remember:
             kinds = remembered_transports.order(server, options.kinds, wall_clock())
             options = replace(options, kinds=kinds)
-        session = Session(options)
+        session = Session(options, fanout=fanout)
+        if self.on_session is not None:
+            self.on_session(session)
         await session._connect()
-        if self._remember and options.play:
+        if self._remember and options.play and not session._supervisor.attempts.no_ports:
             remembered_transports.remember(server, session.transport, wall_clock())
         return session
 
@@ -93,6 +113,8 @@ def connect(
     user_agent: str = DEFAULT_USER_AGENT,
     client_ports: tuple[int, int] | None = None,
     play: bool = True,
+    pool: ConnectionPool | None = None,
+    share: bool = False,
 ) -> Connector:
     """Connect to a camera or server, set its streams up and begin to play.
 
@@ -108,8 +130,9 @@ def connect(
             ``rtsps://`` TLS, and the media over it.
         username: Instead of the one in the URL.
         password: Instead of the one in the URL.
-        transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent. Or ``"udp"``, ``"tcp"``, or a sequence in order, which
-            goes before what the scheme of the URL means.
+        transport: ``"auto"`` is UDP, then TCP when UDP is refused or silent; what worked comes
+            first the next time (``remember``). Or ``"udp"``, ``"tcp"``, or a sequence in order,
+            which goes before what the scheme of the URL means.
         streams: Which streams to set up: a media (``"video"``), an encoding name (``"H264"``), an
             index, several of them, or a predicate on ``Stream``. None takes all.
         require_all: Whether a stream that the server refuses to set up is an error. By default,
@@ -141,6 +164,11 @@ def connect(
         user_agent: Some devices refuse requests without one.
         client_ports: First and last UDP port that may be used.
         play: Whether to send PLAY; else call ``session.play()``.
+        pool: Bounds the connections to the host, and has sessions go on with those of others that
+            were closed; None bounds only races, by what the server is known to bear.
+        share: Whether all calls for this URL with ``share`` have one session together. Each holds
+            and closes one of its own, with its own iterators; all options but ``backpressure``
+            have to be equal. While others share it, ``play``, ``pause`` and ``seek`` are refused.
 
     Raises:
         LocalProtocolError: The URL or an option cannot be used. Raised at once.
@@ -168,5 +196,7 @@ def connect(
         user_agent=user_agent,
         client_ports=client_ports,
         play=play,
+        pool=pool,
+        share=share,
     )
     return Connector(options, remember=transport == "auto" and len(options.kinds) > 1)

@@ -15,9 +15,10 @@ from rtspkit.client.dialogues import carry_out
 from rtspkit.client.frame_copies import copied_frames
 from rtspkit.client.guard import guarded, told_defect
 from rtspkit.client.machines import new_playback, new_session_machine
-from rtspkit.client.opening import open_connection
+from rtspkit.client.opening import keep_open, open_connection
 from rtspkit.client.options import ConnectOptions
 from rtspkit.client.outflow import Outflow
+from rtspkit.client.pool import Lease
 from rtspkit.client.ports import MediaPorts
 from rtspkit.client.reading import Reading
 from rtspkit.client.requests import Requests
@@ -84,7 +85,7 @@ class Driver:
 
     # -- requests -----------------------------------------------------------------------------
 
-    async def open(self, racing: str = "first-wins") -> None:
+    async def open(self, racing: str = "first-wins", lease: Lease | None = None) -> None:
         """Connect to the server.
 
         Raises:
@@ -92,7 +93,7 @@ class Driver:
             RtspError: What it sent at once is not RTSP, or it has closed again.
         """
         self._circuit = await open_connection(
-            self._options, racing, self._on_data, self._on_lost, self.ports.pool
+            self._options, racing, self._on_data, self._on_lost, self.machine, lease
         )
         if self._over:
             self._circuit.close()
@@ -219,7 +220,9 @@ class Driver:
             await self.requests.settle()
             if self.has_session:
                 self._left = True
-                await self.ask("TEARDOWN", self.machine.session_uri)
+                last = await self.ask("TEARDOWN", self.machine.session_uri)
+                if self.error is None and self.playback.liveness.seen_media:
+                    keep_open(self._options, self._circuit, self.machine, last)
         except RtspError:
             pass  # gone, or without an answer: there is nobody left to take leave of
         except Exception as defect:  # noqa: BLE001 - the loop's handler gets it
@@ -248,10 +251,9 @@ class Driver:
     @property
     def has_session(self) -> bool:
         """Whether the server holds a session of ours that it can still be told to drop."""
-        machine = self.machine
-        connected = self._circuit is not None and self._circuit.is_open
-        known = machine.session_id is not None and machine.lost is None
-        return connected and known and not self._left
+        machine, circuit = self.machine, self._circuit
+        known = machine.session_id is not None and machine.lost is None and not self._left
+        return known and circuit is not None and circuit.is_open
 
     def close(self) -> None:
         """Let go of every socket and of the timer; idempotent, and never waits."""
@@ -370,8 +372,7 @@ class Driver:
         """Give an exception that nobody expected to the loop's handler, and end."""
         if self.ended:
             return
-        error = told_defect(self._loop, defect, self.phase)
-        self._finish(error)
+        self._finish(told_defect(self._loop, defect, self.phase))
 
     def fail(self, error: RtspError | None) -> None:
         """End with this error, or in order with None; the first end is told, once.
@@ -382,8 +383,7 @@ class Driver:
             if self.machine.lost is not None:
                 self.close()
             return
-        packets = self.playback.flush()
-        if packets:
+        if packets := self.playback.flush():
             self._sink.on_packets(packets)
         self._finish(error)
 

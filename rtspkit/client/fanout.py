@@ -35,12 +35,14 @@ class Fanout:
     Attributes:
         on_hold: Told whether a full queue under ``"block"`` wants nothing more to be read.
         ended: Whether everything was told.
+        parting: Whether an iterator ends with the last of its streams; else, with the session.
         error: The end's reason; None when it was in order.
     """
 
     def __init__(self, limits: Limits, policy: str) -> None:
         self.on_hold: Callable[[bool], None] = lambda held: None
         self.ended = False
+        self.parting = True
         self.error: RtspError | None = None
         self._limits = limits
         self._policy = policy
@@ -61,6 +63,11 @@ class Fanout:
         return self._dropped_before + sum(s.queue.dropped for s in self._sources.values())
 
     @property
+    def holding(self) -> bool:
+        """Whether a full queue under ``"block"`` wants nothing more to be read."""
+        return self._holding > 0
+
+    @property
     def pool(self) -> SlabPool | None:
         """The memory that packets lie in; None until it is known."""
         return self._pool
@@ -70,6 +77,14 @@ class Fanout:
         self._pool = pool
         if self._backlog is not None:
             self._backlog.pool = pool
+
+    def follow(self, other: Fanout) -> None:
+        """Know what another one was told so far, but for its packets."""
+        self.parting = other.parting
+        if other.pool is not None:
+            self.pool = other.pool
+        self._history.extend(other._history)
+        self._over.extend(other._over)
 
     def new_source(
         self,
@@ -104,7 +119,8 @@ class Fanout:
             return
         key = id(source)
         self._sources[key] = source
-        weakref.finalize(iterator, self._detach, key).atexit = False
+        # weakly: an error that a consumer met holds, by its traceback, the iterator and so us
+        weakref.finalize(iterator, _detach, weakref.ref(self), key).atexit = False
 
     def _detach(self, key: int) -> None:
         """An iterator is gone; what the last one left unread waits for the next."""
@@ -158,7 +174,7 @@ class Fanout:
         self._history.append(event)
         for queue in list(self._event_queues):
             queue.put([event])
-        if isinstance(event, StreamEnded):
+        if isinstance(event, StreamEnded) and self.parting:
             self._over.append(event.stream)
             for source in list(self._sources.values()):
                 source.stream_ended(event.stream)
@@ -193,3 +209,9 @@ class Fanout:
             source.end(error)
         for queue in list(self._event_queues):
             queue.end(None)
+
+
+def _detach(fanout: weakref.ref[Fanout], key: int) -> None:
+    alive = fanout()
+    if alive is not None:
+        alive._detach(key)

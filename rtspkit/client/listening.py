@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,17 +23,18 @@ from rtspkit.client.options import ConnectOptions
 from rtspkit.client.snapshot import connection_stats
 from rtspkit.engine.events import Event
 from rtspkit.engine.handshake import Presentation, set_up
+from rtspkit.engine.punches import Punches
 from rtspkit.errors import ConnectionLost, DeadlineExceeded, RtspError, UnsupportedPayload
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.payload.base import Depacketizer
 from rtspkit.payload.nal_units import NalUnitDepacketizer
-from rtspkit.wire.rtcp import ReceiverReport, serialize_rtcp
-from rtspkit.wire.rtp import RtpPacket, serialize_rtp
+from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.stream import Stream
 
 __all__ = ["listen"]
 
 PUNCHES = 3
+CNAME = b"doctor@rtspkit.invalid"
 KEEPALIVE_SECONDS = 3.0  # that one keep-alive may take
 KEEPALIVES = ("GET_PARAMETER", "OPTIONS", "SET_PARAMETER")
 
@@ -95,7 +97,7 @@ async def listen(
         keep_alive: Whether to try the methods that keep a session alive.
         wall: Gives wall-clock seconds.
     """
-    listening = _Listening(replace(options, kinds=(kind,)), Heard(kind))
+    listening = _Listening(replace(options, kinds=(kind,), nat="off"), Heard(kind))
     try:
         await listening.run(seconds, keep_alive=keep_alive)
     except RtspError as error:
@@ -172,11 +174,12 @@ class _Listening:
 
     def _punch(self) -> bool:
         """Send a packet of each kind to where the media should come from: it opens a NAT."""
-        ssrc = 0
-        rtp = serialize_rtp(b"", payload_type=0, sequence_number=0, timestamp=0, ssrc=ssrc)
-        rtcp = serialize_rtcp([ReceiverReport(ssrc, [])])
+        punches = Punches(lambda index: 0)
+        for stream in self._chosen:
+            punches.add(stream, ssrc=secrets.randbits(32), cname=CNAME)
+        punches.start(self._now())
         ports = self._driver.ports
-        sent = [ports.punch(stream, rtp, rtcp) for stream in self._chosen]
+        sent = [ports.punch(stream, rtp, rtcp) for stream, rtp, rtcp in punches.data_to_send()]
         return any(sent)
 
     async def _wait_for_media(self, seconds: float) -> None:

@@ -10,6 +10,7 @@ import random
 import secrets
 
 from rtspkit.client.options import ConnectOptions
+from rtspkit.engine.knowledge import Knowledge
 from rtspkit.engine.playback import Playback
 from rtspkit.engine.session import SessionMachine
 from rtspkit.engine.strategist import Strategist, make_strategist
@@ -18,9 +19,10 @@ from rtspkit.options import Retry
 __all__ = ["new_playback", "new_session_machine", "new_strategist"]
 
 
-def new_strategist(options: ConnectOptions) -> Strategist:
-    """What says when, and how, to try again."""
-    return make_strategist(options.retry or Retry(strategy="none"), random=random.random)
+def new_strategist(options: ConnectOptions, knowledge: Knowledge | None = None) -> Strategist:
+    """What says when, and how, to try again; ``knowledge`` is of the server, and grows."""
+    retry = options.retry or Retry(strategy="none")
+    return make_strategist(retry, random=random.random, knowledge=knowledge)
 
 
 def new_session_machine(options: ConnectOptions) -> SessionMachine:

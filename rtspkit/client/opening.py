@@ -5,15 +5,66 @@ Layer:  client
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 
+from rtspkit.client.idle import IdleConnection
+from rtspkit.client.machines import new_session_machine
 from rtspkit.client.options import TLS_SCHEMES, ConnectOptions
-from rtspkit.net.slab import SlabPool
+from rtspkit.client.pool import Lease
+from rtspkit.engine.session import SessionMachine
+from rtspkit.errors import ConnectionLost, DeadlineExceeded
+from rtspkit.net.budget import Server, budget_of
 from rtspkit.net.tcp import OnData, TcpCircuit, open_circuit
 from rtspkit.net.tls import tls_context
-from rtspkit.wire.message import Headers, Request, serialize_request
+from rtspkit.wire.message import Headers, Request, Response, serialize_request
 
-__all__ = ["open_connection"]
+__all__ = ["accepted", "keep_open", "no_room", "open_connection", "refused", "reserve"]
+
+
+async def reserve(options: ConnectOptions, *, fresh: bool) -> Lease:
+    """Room for the connections of one attempt; a pool has us wait for it.
+
+    Args:
+        options: What the user asked for.
+        fresh: Whether a session has been lost: then no connection of before is trusted, and a
+            pool that was closed meanwhile keeps nobody from coming back.
+
+    Raises:
+        LocalProtocolError: The pool is closed.
+    """
+    pool, server, wanted = options.pool, _server(options), options.racing.max_connections
+    if pool is None or (fresh and pool.closed):
+        return Lease(budget_of(asyncio.get_running_loop()).take(server, wanted))
+    uri = options.url.request_uri
+    return await pool.lease(_origin(options), server, uri, wanted, fresh=fresh)
+
+
+def no_room(options: ConnectOptions) -> DeadlineExceeded | None:
+    """What it means when there is no room until ``timeouts.connect`` is over; None without pool."""
+    if options.pool is None:
+        return None
+    host, port = _server(options)
+    seconds = options.timeouts.connect
+    return DeadlineExceeded(
+        "pool",
+        seconds,
+        message=f"pool: no room for a connection to {f'[{host}]' if ':' in host else host}:{port} "
+        f"within {seconds:g} s: {options.pool.bound((host, port))}",
+    )
+
+
+def refused(options: ConnectOptions, machine: SessionMachine) -> None:
+    """The server has answered 453 to this session: it bears those that there are, and no more."""
+    budget, server = budget_of(asyncio.get_running_loop()), _server(options)
+    own = machine.session_id is not None
+    budget.refused(server, budget.sessions(server) - own)
+
+
+def accepted(options: ConnectOptions) -> None:
+    """The server has taken one more session."""
+    budget_of(asyncio.get_running_loop()).accepted(_server(options))
 
 
 async def open_connection(
@@ -21,7 +72,8 @@ async def open_connection(
     racing: str,
     on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
-    pool: SlabPool | None = None,
+    machine: SessionMachine | None = None,
+    lease: Lease | None = None,
 ) -> TcpCircuit:
     """Connect to the server of the URL; over TLS, and never without, when its scheme says so.
 
@@ -30,11 +82,39 @@ async def open_connection(
         racing: How connections are raced this time: a name that is not ``"auto"``.
         on_data: See ``TcpCircuit``.
         on_lost: See ``TcpCircuit``.
-        pool: The memory that it reads into.
+        machine: Of the session, which has sent nothing yet.
+        lease: What it may connect with; given back here. None counts, and waits for nothing.
 
     Raises:
         RtspError: See ``open_circuit`` and ``tls_context``.
     """
+    if lease is None:
+        budget = budget_of(asyncio.get_running_loop())
+        lease = Lease(budget.take(_server(options), options.racing.max_connections))
+    places, circuit = lease.places, None
+    if lease.idle is not None:
+        circuit = lease.idle.pass_on(on_data, on_lost)
+        if circuit is None:  # its place is free when its socket is gone
+            raise ConnectionLost("the connection that was kept open has ended", phase="connect")
+        if machine is not None:
+            machine.inherit(lease.idle.machine)
+    try:
+        if circuit is None:
+            circuit = await _open(options, racing, on_data, on_lost, places.number)
+    except BaseException:
+        places.shrink(0)
+        raise
+    places.bind(circuit.closed, lambda: machine is not None and machine.session_id is not None)
+    return circuit
+
+
+async def _open(
+    options: ConnectOptions,
+    racing: str,
+    on_data: OnData,
+    on_lost: Callable[[BaseException | None], None],
+    number: int,
+) -> TcpCircuit:
     url = options.url
     tls = await tls_context(options.tls) if url.scheme in TLS_SCHEMES else None
     return await open_circuit(
@@ -42,13 +122,43 @@ async def open_connection(
         url.port,
         on_data,
         on_lost,
-        pool,
-        racing=options.racing,
+        racing=replace(options.racing, max_connections=max(number, 1)),
         mode=racing,
         tls=tls,
         write=options.timeouts.write,
         question=_question(options),
     )
+
+
+def keep_open(
+    options: ConnectOptions, circuit: TcpCircuit | None, machine: SessionMachine, last: Response
+) -> None:
+    """Give the connection of a session that was in order to the pool, where there is one.
+
+    Args:
+        options: Of the session.
+        circuit: Its connection: when it is kept, it is over for the session.
+        machine: Of the session, which was torn down.
+        last: The answer to TEARDOWN.
+    """
+    pool = options.pool
+    closing = "close" in (last.headers.get("Connection") or "").lower()
+    if pool is None or circuit is None or not pool.keeps or closing or not machine.settled:
+        return
+    heir = new_session_machine(options)
+    heir.inherit(machine)
+    pool.keep(_origin(options), IdleConnection(circuit, heir, pool.lost))
+
+
+def _server(options: ConnectOptions) -> Server:
+    _, host, port = options.url.origin
+    return host, port
+
+
+def _origin(options: ConnectOptions) -> Hashable:
+    """What a connection must be equal in to be used again: all that its server has seen of it."""
+    seen = (options.credentials, options.tls, options.user_agent, options.headers)
+    return options.url.origin, *seen
 
 
 def _question(options: ConnectOptions) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from rtspkit.client.pool import ConnectionPool
 from rtspkit.engine.selection import Selection
 from rtspkit.errors import LocalProtocolError
 from rtspkit.net.udp_port import ReceiverName, choose_receiver
@@ -79,12 +80,16 @@ class ConnectOptions:
     user_agent: str = DEFAULT_USER_AGENT
     client_ports: tuple[int, int] | None = None
     play: bool = True
+    pool: ConnectionPool | None = None
+    share: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in VALUES.items():
             given = getattr(self, name)
             if not isinstance(given, kind) and not (name == "retry" and given is None):
                 raise TypeError(f"{name} is a rtspkit.{kind.__name__}, not {given!r}")
+        if not isinstance(self.pool, ConnectionPool | None):
+            raise TypeError(f"pool is a rtspkit.ConnectionPool, not {self.pool!r}")
         self._check_tls()
         check_backpressure(self.backpressure)
         choose_receiver(self.receiver)

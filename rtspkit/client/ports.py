@@ -67,6 +67,7 @@ class MediaPorts:
             raise LocalProtocolError(
                 f"the system gives no UDP ports ({error.strerror or error}); try transport='tcp'",
                 phase=NO_PORTS,
+                retryable=True,
             ) from error
         except LocalProtocolError as error:
             error.phase = NO_PORTS

@@ -6,6 +6,7 @@ Layer:  client
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from rtspkit.errors import (
     UnsupportedPayload,
     UnsupportedTransport,
 )
-from rtspkit.options import Limits, Timeouts
+from rtspkit.options import TLS, Limits, Timeouts
 from rtspkit.payload.nal_units import NalUnitDepacketizer
 from rtspkit.payload.parameter_sets import VideoParameters
 from rtspkit.payload.registry import depacketizer
@@ -71,6 +72,7 @@ async def probe(
     password: str | None = None,
     timeouts: Timeouts | None = None,
     limits: Limits | None = None,
+    tls: TLS | ssl.SSLContext | None = None,
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
     user_agent: str = DEFAULT_USER_AGENT,
 ) -> Probe:
@@ -84,6 +86,7 @@ async def probe(
         password: Instead of the one in the URL.
         timeouts: ``connect`` is the deadline of the whole.
         limits: Bounds on what the peer can make us hold.
+        tls: How the server of ``rtsps://`` is verified.
         headers: Sent with every request.
         user_agent: Some devices refuse requests without one.
 
@@ -99,6 +102,7 @@ async def probe(
         headers,
         timeouts=timeouts or Timeouts(),
         limits=limits or Limits(),
+        tls=tls,
         user_agent=user_agent,
         retry=None,
         play=False,

@@ -103,9 +103,13 @@ class BoundedQueue(Generic[T]):
 
     def _mark_gap(self, behind: int) -> None:
         """Items are missing behind so many of those that wait."""
-        place = self._taken + behind
-        if self._gaps is not None and (not self._gaps or self._gaps[-1] != place):
-            self._gaps.append(place)
+        gaps, place = self._gaps, self._taken + behind
+        if gaps is None:
+            return
+        if not gaps or gaps[-1] < place:
+            gaps.append(place)
+        elif gaps[0] > place:  # dropped at the front, before one that was there already
+            gaps.appendleft(place)
 
     def pass_gap(self) -> bool:
         """Whether items are missing before the next one; told once."""

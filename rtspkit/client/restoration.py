@@ -38,6 +38,8 @@ async def set_up_again(
             await driver.run(steps)
             if playing:
                 position = driver.playback.position
+                if position is None:  # it was no pause: time has gone on
+                    driver.playback.carry_on(driver.playback.moments(), ())
                 await driver.play(
                     presentation,
                     timeouts.first_packet_tcp,

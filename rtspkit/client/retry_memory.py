@@ -51,8 +51,10 @@ class RetryMemory:
         self._now = now
         self._server = (options.url.host, options.url.port)
         self._store = (store or shared_store()) if options.remember else None
-        found = None if self._store is None else self._store.get(self._server, SECTION)
-        self.knowledge = Knowledge.from_json(found) if learns(options) else None
+        self.knowledge: Knowledge | None = None
+        if learns(options):
+            found = None if self._store is None else self._store.get(self._server, SECTION)
+            self.knowledge = Knowledge.from_json(found)
         self._kept = None if self.knowledge is None else self.knowledge.to_json()
 
     def keep(self) -> None:

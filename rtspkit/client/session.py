@@ -45,14 +45,21 @@ class Session:
         url: What it is connected to; prints without its password.
     """
 
-    def __init__(self, options: ConnectOptions) -> None:
+    def __init__(
+        self,
+        options: ConnectOptions,
+        *,
+        fanout: Fanout | None = None,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         self.url: RtspUrl = options.url
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
-        self._fanout = Fanout(options.limits, options.backpressure)
-        self._supervisor = Supervisor(options, self._fanout)
-        weakref.finalize(self, self._supervisor.abandon).atexit = False
+        self._fanout = fanout or Fanout(options.limits, options.backpressure)
+        self._supervisor = supervisor or Supervisor(options, self._fanout)
+        if supervisor is None:
+            weakref.finalize(self, _abandon, weakref.ref(self._supervisor)).atexit = False
         self._unit_counters: list[dict[int, UnitCounters]] = []
         self._closing = False
         self._closed = asyncio.Event()
@@ -327,3 +334,10 @@ class Session:
         if not self.streams:
             raise StreamNotFound("nothing is set up")
         return select_streams(self.streams, select)
+
+
+def _abandon(supervisor: weakref.ref[Supervisor]) -> None:
+    """A session is gone; what has sockets or attempts under way is alive without it."""
+    alive = supervisor()
+    if alive is not None:
+        alive.abandon()

@@ -27,16 +27,19 @@ from rtspkit.client.restoration import Restoration
 from rtspkit.client.roll_call import RollCall
 from rtspkit.client.snapshot import connection_stats
 from rtspkit.engine.cause import cause_of
-from rtspkit.engine.events import Event, Reconnected, StateChanged, StreamChanged
+from rtspkit.engine.continuity import gone
+from rtspkit.engine.events import Event, Reconnected, StateChanged, StreamChanged, StreamEnded
 from rtspkit.engine.handshake import Presentation
 from rtspkit.engine.strategist import Plan
-from rtspkit.engine.verdict import is_final, may_return
+from rtspkit.engine.verdict import is_final, loss_of
 from rtspkit.errors import ConnectionLost, LocalProtocolError, RtspError
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.wire.rtp import RtpPacket
 from rtspkit.wire.stream import Stream
 
 __all__ = ["Supervisor"]
+
+NOTHING_LEFT = ("rejected", "silent", "reset")  # said of what is behind the end
 
 
 class Supervisor:
@@ -61,6 +64,7 @@ class Supervisor:
     def __init__(self, options: ConnectOptions, fanout: Fanout) -> None:
         self._options = options
         self._fanout = fanout
+        fanout.parting = options.retry is None or not options.retry.after_goodbye
         self._loop = asyncio.get_running_loop()
         self._now = monotonic_clock(self._loop)
         self.state = "connecting"
@@ -88,8 +92,14 @@ class Supervisor:
         Raises:
             RtspError: It could not be had.
         """
-        await self.attempts.first()
+        try:
+            await self.attempts.first()
+        except BaseException as error:
+            self._end(error if isinstance(error, RtspError) else None)
+            raise
         self._established = True
+        if not self.attempts.no_ports:
+            self.attempts.kind = self.known_presentation().kind
         if self.attempts.past.play:  # media, and the end, may have come already
             self.began_to_play()
         driver = self.known_driver()
@@ -112,6 +122,8 @@ class Supervisor:
             if stream not in known:
                 self.on_event(StreamChanged(self._now(), successors.get(stream), stream))
         self._fanout.interrupt(pairs)
+        for stream in gone(known, presentation.changes, presentation.chosen):
+            self.on_event(StreamEnded(self._now(), stream, "the server came back without it"))
         if self._roll_call is not None and self.attempts.past.play:
             moments = self.attempts.past.moments
             self._roll_call.expect(
@@ -127,6 +139,7 @@ class Supervisor:
         lifetime = 0.0 if self._resumed_at is None else max(now - self._resumed_at, 0.0)
         self._lost_at, self._resumed_at = now, None
         attempts.strategist.ended(now, lifetime, cause_of(error))
+        attempts.memory.keep()
         attempts.last_error = error
         attempts.past.play = self.state == "playing"
         self._leave_behind(self.known_driver())
@@ -138,7 +151,8 @@ class Supervisor:
         past, machine = self.attempts.past, driver.machine
         past.streams = self.streams
         past.moments = {**past.moments, **driver.playback.moments()}
-        past.position = driver.playback.position
+        if driver.playback.position is not None:  # else PLAY may not have been answered
+            past.position, past.over = driver.playback.position, driver.playback.at_end
         if driver.has_session:
             task = self._loop.create_task(take_leave(driver, self._options.timeouts.teardown))
             self._farewells.add(task)
@@ -161,8 +175,9 @@ class Supervisor:
                     await self._attempt(plan)
                 except RtspError as error:
                     self.attempts.failed(error, number, plan)
-                    if is_final(error, played=True):
-                        self._end(error)
+                    over = self.attempts.past.over and cause_of(error) in NOTHING_LEFT
+                    if over or is_final(error, played=True):
+                        self._end(None if over else error)
                         return
                     cause = error
                 else:
@@ -208,10 +223,15 @@ class Supervisor:
         self.reconnects += 1
         attempts.strategist.played(now, seconds)
         attempts.tell_decisions()
-        attempts.past.moments = {}
+        attempts.memory.keep()
+        if attempts.past.play:  # what is paused may be lost again before it plays
+            attempts.past.moments = {}
+        attempts.kind = self.known_presentation().kind
         self.on_event(Reconnected(now, number, seconds, plan.strategy))
         self.set_state("playing" if attempts.past.play else "paused")
         driver = self.known_driver()
+        if self._fanout.holding:
+            driver.hold(True)
         if driver.ended:  # in the meantime
             self._loop.call_soon(self.on_end, driver.error)
 
@@ -240,24 +260,15 @@ class Supervisor:
         if self._roll_call is not None:  # an attempt is under way, and sees to it
             self._roll_call.fail(error)
             return
-        if error is None:
-            error = self._said_goodbye()
-        retry = self._options.retry
-        returns = retry is not None and retry.strategy != "none" and self.played_at is not None
-        if error is not None and returns and may_return(error):
-            self._lose(error)
+        live = self.known_driver().playback.position is None
+        loss = loss_of(error, self._options.retry, live=live)
+        if loss is not None and self.played_at is not None:
+            self._lose(loss)
         else:
             self._end(error)
 
-    def _said_goodbye(self) -> RtspError | None:
-        """A live stream that has ended, where the user wants it back; else None."""
-        retry = self._options.retry
-        live = self.known_driver().playback.position is None
-        if retry is None or not retry.after_goodbye or not live:
-            return None
-        return ConnectionLost("the server said goodbye (BYE)", phase="streaming")
-
     def _end(self, error: RtspError | None) -> None:
+        self.attempts.memory.keep()
         self.set_state("ended" if error is None else "lost")
         self._fanout.end(error, self._now())
 
@@ -335,12 +346,20 @@ class Supervisor:
         Cancelled, it still lets go of everything.
         """
         self.closing = True
+        self._learn()
         try:
             with contextlib.suppress(TimeoutError):  # TEARDOWN was sent, and that must do
                 async with asyncio.timeout(self._options.timeouts.teardown):
                     await self._leave()
         finally:
             self._let_go()
+
+    def _learn(self) -> None:
+        """What plays, and has played well, is a success; whatever was learnt is kept."""
+        now, retry, since = self._now(), self._options.retry, self._resumed_at
+        if retry is not None and since is not None and now - since >= retry.reset_after:
+            self.attempts.strategist.settled(now)
+        self.attempts.memory.keep()
 
     def abandon(self) -> None:
         """Nobody holds the session any more, whether it was closed or not; in any thread."""
@@ -377,3 +396,4 @@ class Supervisor:
             await asyncio.wait(set(self._farewells))
         if self.driver is not None:
             await self.driver.leave()
+        await self.attempts.memory.flush()

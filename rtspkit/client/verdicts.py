@@ -117,7 +117,7 @@ def judge_nat(udp: Heard | None, tcp: Heard | None) -> Finding:
         return Finding("nat", "ok", "UDP comes by itself", numbers=numbers)
     if udp.works:
         seen = "UDP came only after a packet of ours: a NAT or firewall is in between"
-        advice = f"it needs packets of ours again and again; if it stops, {USE_TCP}"
+        advice = f'nat="punch", the default, opens the way and keeps it open; else, {USE_TCP}'
         return Finding("nat", "warning", seen, advice, numbers)
     if udp.stats.foreign_datagrams:
         seen = "datagrams came, from another address than the server's, and were refused"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from rtspkit.errors import RemoteProtocolError
 from rtspkit.wire.stream import Stream
 
-__all__ = ["Change", "Moment", "check_complete", "reconcile", "same_format"]
+__all__ = ["Change", "Moment", "check_complete", "gone", "reconcile", "same_format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,14 @@ def _renew(before: Stream, stream: Stream) -> None:
     before.transport = before.ssrc = None
 
 
+def gone(
+    known: tuple[Stream, ...], changes: tuple[Change, ...], chosen: tuple[Stream, ...]
+) -> list[Stream]:
+    """The streams of before that are not set up again, not even in another format."""
+    successors = {change.before: change.stream for change in changes}
+    return [before for before in known if successors.get(before, before) not in chosen]
+
+
 def check_complete(
     known: tuple[Stream, ...], changes: tuple[Change, ...], chosen: tuple[Stream, ...]
 ) -> None:
@@ -120,11 +128,8 @@ def check_complete(
     Raises:
         RemoteProtocolError: One is not; retryable, since cameras that just start often lack one.
     """
-    successors = {id(change.before): change.stream for change in changes}
-    for before in known:
-        stream = successors.get(id(before), before)
-        if stream is None or not any(stream is one for one in chosen):
-            name = f"{before.media} {before.encoding_name}".rstrip()
-            raise RemoteProtocolError(
-                f"the server came back without its {name}", phase="setup", retryable=True
-            )
+    for before in gone(known, changes, chosen):
+        name = f"{before.media} {before.encoding_name}".rstrip()
+        raise RemoteProtocolError(
+            f"the server came back without its {name}", phase="setup", retryable=True
+        )

@@ -24,6 +24,7 @@ __all__ = [
     "SessionRestored",
     "SourceChanged",
     "StateChanged",
+    "StoreProblem",
     "StrategyChanged",
     "StreamChanged",
     "StreamEnded",
@@ -204,6 +205,17 @@ class StrategyChanged(Event):
     strategy: str
     racing: str
     evidence: str
+
+
+@dataclass(slots=True)
+class StoreProblem(Event):
+    """What is remembered of servers cannot be read or written; told once, and never fatal.
+
+    Attributes:
+        problem: What is wrong, in words.
+    """
+
+    problem: str
 
 
 @dataclass(slots=True)

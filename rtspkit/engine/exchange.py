@@ -189,6 +189,11 @@ class Exchanges:
         return min((e.deadline for e in self.open.values() if e.deadline is not None), default=None)
 
     @property
+    def settled(self) -> bool:
+        """Whether no response may still come: none is waited for, and none was given up."""
+        return not self.open and not self._given_up
+
+    @property
     def phase(self) -> str:
         """What a failure at this moment interrupts."""
         waiting = next(iter(self.open.values()), None)

@@ -21,6 +21,7 @@ from rtspkit.engine.continuity import Change, Moment
 from rtspkit.engine.events import Event, QuirkSeen, SourceChanged, StreamEnded
 from rtspkit.engine.handshake import Played
 from rtspkit.engine.liveness import Liveness
+from rtspkit.engine.punches import Punches
 from rtspkit.engine.quirks import QUIRKS
 from rtspkit.engine.receiver import (
     ByeReceived,
@@ -53,9 +54,11 @@ class Playback:
         cname: Our canonical name in reports.
         new_ssrc: Gives a random 32-bit number each time: our own source in one stream's reports.
         random: Gives a number from 0 to 1 each time: spreads the reports.
+        punch: Whether packets of ours open the way for streams over UDP.
 
     Attributes:
         liveness: The watch over silence.
+        punches: Those packets.
         receivers: One for each stream, by its index.
         started_at: When PLAY was first sent; None before.
         unknown_channel: Interleaved frames on channels that nobody set up.
@@ -72,9 +75,11 @@ class Playback:
         cname: bytes,
         new_ssrc: Callable[[], int],
         random: Callable[[], float],
+        punch: bool = False,
     ) -> None:
         self.liveness = Liveness()
-        self.receivers: dict[int, StreamReceiver] = {}
+        receivers = self.receivers = dict[int, StreamReceiver]()
+        self.punches = Punches(lambda index: receivers[index].snapshot().packets, on=punch)
         self._reports: dict[int, Reports] = {}
         self._cname = cname
         self._new_ssrc = new_ssrc
@@ -106,7 +111,11 @@ class Playback:
                 random=self._random,
                 report_block=receiver.report_block,
             )
-        if channels is not None:
+        if channels is None:
+            ssrc = self._reports[stream.index].ssrc
+            self.punches.add(stream, ssrc=ssrc, cname=self._cname)
+        else:
+            self.punches.remove(stream)
             for number in [n for n, (r, _) in self._channels.items() if r is receiver]:
                 del self._channels[number]
             self._channels[channels[0]] = (receiver, False)
@@ -154,6 +163,7 @@ class Playback:
             receiver.start(now)
         for reports in self._reports.values():
             reports.start(now)
+        self.punches.start(now)
 
     def inform(self, played: Played, *, resumed: bool = False) -> None:
         """PLAY was answered.
@@ -185,16 +195,24 @@ class Playback:
         times = [receiver.snapshot().media_time for receiver in self.receivers.values()]
         return max(times, default=None) if self._range_end is not None else None
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all that the server announced was played, or nearly so."""
+        position, end = self.position, self._range_end
+        return position is not None and end is not None and position >= end - END_TOLERANCE
+
     def pause(self) -> None:
         """Media stops at our wish: silence is right, until ``start``."""
         self.liveness.stop()
         self._farewells.clear()
         for reports in self._reports.values():
             reports.stop()
+        self.punches.stop()
 
     def leave(self, now: float) -> None:
         """We leave: the last reports, with BYE, are made."""
         self.liveness.stop()
+        self.punches.stop()
         for index, reports in self._reports.items():
             if self.receivers[index].stream.ssrc is not None:
                 reports.goodbye(now)
@@ -314,8 +332,7 @@ class Playback:
         """When ``handle_deadline`` is to be called."""
         times = [] if self._held else [until for until, _ in self._farewells.values()]
         times += [t for r in self.receivers.values() if (t := r.deadline) is not None]
-        if self.liveness.deadline is not None:
-            times.append(self.liveness.deadline)
+        times += [t for t in (self.liveness.deadline, self.punches.deadline) if t is not None]
         times += [t for r in self._reports.values() if (t := r.deadline) is not None]
         return min(times, default=None)
 
@@ -336,6 +353,7 @@ class Playback:
         if any(r.deadline is not None and r.deadline <= now for r in self._reports.values()):
             for reports in self._reports.values():
                 reports.handle_deadline(now, early=REPORTS_TOGETHER)
+        self.punches.handle_deadline(now)
         if self.finished:
             self.liveness.stop()
             return packets
@@ -346,10 +364,7 @@ class Playback:
 
     def _end_or_raise(self, error: RtspError, now: float) -> None:
         """Silence is in order at the end of the announced range."""
-        end = self._range_end
-        times = [receiver.snapshot().media_time for receiver in self.receivers.values()]
-        early = end is None or not times or max(times) < end - END_TOLERANCE
-        if early or not self.liveness.seen_media:
+        if not self.at_end or not self.liveness.seen_media:
             raise error
         for index in self.receivers:
             self._end(index, "the presentation is over", now)

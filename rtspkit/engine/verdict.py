@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from rtspkit.errors import (
     ConnectError,
+    ConnectionLost,
     Forbidden,
     LocalProtocolError,
     NotFound,
@@ -21,8 +22,9 @@ from rtspkit.errors import (
     RtspError,
     Unauthorized,
 )
+from rtspkit.options import Retry
 
-__all__ = ["is_final", "may_return"]
+__all__ = ["is_final", "loss_of", "may_return"]
 
 REFUSALS = (Unauthorized, Forbidden, NotFound)
 
@@ -39,6 +41,23 @@ def is_final(error: RtspError, *, played: bool) -> bool:
     if isinstance(error, REFUSALS):
         return True
     return isinstance(error, ConnectError) and not error.retryable
+
+
+def loss_of(error: RtspError | None, retry: Retry | None, *, live: bool) -> RtspError | None:
+    """Why a session that has played is to be had back; None when it is over.
+
+    Args:
+        error: What it has ended with; None when it was in order.
+        retry: What the user has set.
+        live: Whether what it played has no end of its own.
+    """
+    if retry is None or retry.strategy == "none":
+        return None
+    if error is not None:
+        return error if may_return(error) else None
+    if live and retry.after_goodbye:
+        return ConnectionLost("the server said goodbye (BYE)", phase="streaming")
+    return None
 
 
 def may_return(error: RtspError) -> bool:

@@ -19,6 +19,7 @@ Facts the code leans on
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import math
@@ -43,7 +44,7 @@ from rtspkit.net.slab import BYTES, DATAGRAMS, Slab, SlabPool
 from rtspkit.wire.datagrams import Datagrams, lone_datagrams, spaced_headers
 from rtspkit.wire.rtp import HEADER_SIZE as RTP_HEADER_SIZE
 
-__all__ = ["BatchReader", "recvmmsg_works"]
+__all__ = ["BatchReader", "join_datagrams", "recvmmsg_works"]
 
 SO_TIMESTAMPNS = 35
 SO_RXQ_OVFL = 40
@@ -82,6 +83,12 @@ def recvmmsg_works() -> bool:
             theirs.send(data)
         found = BatchReader(ours, SlabPool(), time.monotonic).read()
         return found is not None and [bytes(view) for view in found] == [b"one", b"three"]
+
+
+def join_datagrams(sock: socket.socket, wanted: bool) -> None:
+    """Have the kernel join datagrams, or not: only a ``BatchReader`` takes them apart again."""
+    with contextlib.suppress(OSError):  # an older kernel joins none
+        sock.setsockopt(SOL_UDP, UDP_GRO, int(wanted))
 
 
 class BatchReader:
@@ -126,15 +133,10 @@ class BatchReader:
         self.drained = True
         self.calls = self.errors = self.kernel_drops = self.copies = self.joined = 0
         if sock.family != socket.AF_UNIX:
-            for level, option in (
-                (socket.SOL_SOCKET, SO_TIMESTAMPNS),
-                (socket.SOL_SOCKET, SO_RXQ_OVFL),
-                (SOL_UDP, UDP_GRO),
-            ):
-                try:
-                    sock.setsockopt(level, option, 1)
-                except OSError:
-                    continue  # an older kernel: it tells less, and everything else works
+            join_datagrams(sock, True)
+            for option in (SO_TIMESTAMPNS, SO_RXQ_OVFL):
+                with contextlib.suppress(OSError):  # an older kernel tells less, and that must do
+                    sock.setsockopt(socket.SOL_SOCKET, option, 1)
 
     def read(self) -> Datagrams | None:
         """What has arrived, at most one slab full; None when there is nothing."""

@@ -352,10 +352,10 @@ _pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, SlabPool]
 _pools = weakref.WeakKeyDictionary()
 
 
-def pool_of(loop: asyncio.AbstractEventLoop, limit: int = DEFAULT_LIMIT) -> SlabPool:
+def pool_of(loop: asyncio.AbstractEventLoop, limit: int | None = None) -> SlabPool:
     """The pool of a loop; the largest limit that anybody asked for holds."""
     pool = _pools.get(loop)
     if pool is None:
-        pool = _pools[loop] = SlabPool(limit)
-    pool.limit = max(pool.limit, limit)
+        pool = _pools[loop] = SlabPool(DEFAULT_LIMIT if limit is None else limit)
+    pool.limit = max(pool.limit, limit or 0)
     return pool

@@ -185,6 +185,8 @@ class TcpCircuit(asyncio.BufferedProtocol):
             self._closed.set_result(None)
         if not self._told:
             self._told = True
+            if exc is not None:
+                exc.__traceback__ = None  # frames of the loop, with a view of the slab in them
             self._on_lost(exc)
 
     def pause_writing(self) -> None:
@@ -235,6 +237,32 @@ class TcpCircuit(asyncio.BufferedProtocol):
         self._told = True
         if self._transport is not None:
             self._transport.abort()
+
+    @property
+    def closed(self) -> asyncio.Future[None]:
+        """Done when the loop has let go of the socket, whoever has the connection then."""
+        return self._closed
+
+    def pass_on(
+        self, on_data: OnData, on_lost: Callable[[BaseException | None], None]
+    ) -> TcpCircuit | None:
+        """The same connection for somebody else; for who had it until now, it is closed.
+
+        Returns:
+            Its circuit, whose counters begin at 0; None, and nothing has changed, when the
+            connection is closing, or something on it is neither read nor sent.
+        """
+        transport = self._transport
+        if transport is None or not self.is_open or len(self._rest) or self.waiting:
+            return None
+        heir = TcpCircuit(on_data, on_lost, self.pool)
+        heir.peer_host, heir.local_host = self.peer_host, self.local_host
+        heir._transport, heir._closed = transport, self._closed
+        self._transport, self._told = None, True
+        transport.set_protocol(heir)
+        if not transport.is_reading():
+            transport.resume_reading()
+        return heir
 
     async def wait_closed(self) -> None:
         """Wait until the loop has let go of the socket."""

@@ -45,7 +45,7 @@ def receiving(
         LocalProtocolError: This system has no such way in.
     """
     loop = asyncio.get_running_loop()
-    pool = pool_of(loop) if slab_memory is None else pool_of(loop, slab_memory)
+    pool = pool_of(loop, slab_memory)
     moderation = moderation_of(loop, coalesce) if coalesce else None
     return Receiving(choose_receiver(receiver), pool, moderation)
 

@@ -7,8 +7,9 @@ Out:    ``on_datagrams(datagrams)``: views that are never written again
 Facts the code leans on
 - ``connect()`` on a UDP socket makes the kernel drop what others send from then on. What they
   sent before it is still in the queue: senders are looked at until the queue was empty once.
-- Linux tells ICMP errors to connected UDP sockets only, and libuv gives up a socket that has one
-  pending: a port that sends is not connected, and looks at every sender.
+- Linux tells ICMP errors to connected UDP sockets only, and libuv watches a socket no more that
+  has one pending: it is watched anew when a read has met one. A port that sends much is not
+  connected, and looks at every sender.
 - A peer that did not name its ports is known by its address; the first datagram tells the port.
 - What waited before ``connect()`` is at most what the queue holds: with so many bytes read, it is
   gone, also when the queue is never empty.
@@ -25,7 +26,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from rtspkit.errors import LocalProtocolError
-from rtspkit.net.batch import BatchReader, recvmmsg_works
+from rtspkit.net.batch import BatchReader, join_datagrams, recvmmsg_works
 from rtspkit.net.clock import monotonic_clock
 from rtspkit.net.endpoint import Endpoint
 from rtspkit.net.moderation import Moderation
@@ -66,7 +67,7 @@ class UdpPort:
     Args:
         sock: Bound, and not blocking; it is owned from here on.
         on_datagrams: Takes what arrived together.
-        connects: Whether the kernel shall keep others out; not for a port that sends.
+        connects: Whether the kernel shall keep others out; not for a port that sends much.
         receiver: ``"recvmmsg"``, ``"recv_into"`` or ``"datagram"``; the last one is used where
             the loop cannot do the others.
         pool: The memory to read into.
@@ -118,6 +119,7 @@ class UdpPort:
         self.bytes_received = self.datagrams = self.wake_ups = self.largest_batch = 0
         self.refused = self.send_errors = 0
         self._dropped = 0
+        self._errors = 0  # of the readers, up to which the socket was watched anew
 
     # -- the peer ---------------------------------------------------------------------------
 
@@ -138,6 +140,8 @@ class UdpPort:
         self._peer_host, self._peer_port = host, port
         self._accepted = None
         self._trusted = False
+        if self._reader is not self._single:
+            join_datagrams(self._sock, False)  # until it is trusted, each one is read by itself
         if port is not None:
             self._connect((host, port))
 
@@ -238,6 +242,12 @@ class UdpPort:
             self._loop.remove_reader(sock)
         self._watched = False
 
+    def _watch_anew(self) -> None:
+        """A read has met an ICMP error."""
+        if self._moderation is None and self._watched:
+            self._unwatch()
+            self._watch()
+
     def pause(self) -> None:
         """Read no more until ``resume``: the kernel keeps what fits into its queue.
 
@@ -287,6 +297,9 @@ class UdpPort:
             if datagrams is not None:
                 self._take(datagrams)
             if reader.drained:
+                if reader.errors != self._errors:
+                    self._errors = reader.errors
+                    self._watch_anew()
                 return False
             if self.datagrams >= enough:
                 break
@@ -319,8 +332,12 @@ class UdpPort:
     def _trust(self) -> None:
         """From now on the kernel hears the peer only: the fastest way in can be taken."""
         self._trusted = True
-        if self._receiver == "recvmmsg" and self._reader is self._single:
-            assert self._sock is not None
+        if self._receiver != "recvmmsg":
+            return
+        assert self._sock is not None
+        if self._reader is not self._single:
+            join_datagrams(self._sock, True)
+        else:
             moderated = self._moderation is not None
             self._reader = BatchReader(self._sock, self._pool, self._clock, to_the_end=moderated)
 

@@ -31,6 +31,11 @@ class Pieces:
         self._stopped = False
         self._in_order = True  # nothing is carried or half read: a piece may be taken in hand
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether all that came was read, and none of it is the beginning of something."""
+        return self._in_order and self._position == self._end and not self._waiting
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes of the connection.
 

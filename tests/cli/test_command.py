@@ -65,9 +65,9 @@ def test_a_wrong_command_line_is_one_line_and_code_2(cli, words):
         ("rtsp://user:hidden@camera/",),
         ("play", "rtsp://camera/", "rtsp://user:hidden@camera/"),
         ("play", "rtsp://camera/", "--pasword=hidden"),
-        ("play", "rtsp://user:hidden@127.0.0.1:1/"),
-        ("play", "rtsp://user:hidden@127.0.0.1:1/", "--json"),
-        ("play", "rtsps://user:hidden@127.0.0.1:1/"),
+        ("play", "rtsp://user:hidden@127.0.0.1:1/", "--timeout", "1.5"),
+        ("play", "rtsp://user:hidden@127.0.0.1:1/", "--json", "--retry", "none"),
+        ("play", "rtsps://user:hidden@127.0.0.1:1/", "--retry", "none"),
     ],
 )
 def test_a_password_is_never_repeated(cli, words):
@@ -80,8 +80,10 @@ def test_a_password_is_never_repeated(cli, words):
 class TestAgainstServers:
     @pytest.fixture(autouse=True)
     def _one_line(self, cli, command):
+        once = ("--retry", "none") if command == "play" else ()
+
         def run(*words):
-            ended = cli(command, *words)
+            ended = cli(command, *words, *once)
             assert ended.out == ""
             assert ended.err.startswith("rtspkit: ")
             assert ended.err.count("\n") == 1

@@ -132,12 +132,30 @@ async def test_a_lost_connection_is_raised_and_the_numbers_stay():
         return [data]
 
     async with Camera(on_packet=cut) as camera:
-        session = await rtspkit.connect(camera.url, transport="tcp")
+        session = await rtspkit.connect(camera.url, transport="tcp", retry=None)
         meter = Meter(session, 0.0)
         with pytest.raises(ConnectionLost):
             await meter.watch()
         await session.aclose()
     assert 0 < meter.reading().total("packets") <= count
+
+
+@pytest.mark.virtual_clock
+async def test_a_stream_that_comes_back_as_another_is_counted_on():
+    async with Camera() as camera, rtspkit.connect(camera.url, transport="tcp") as session:
+        meter = Meter(session, 0.0)
+        await meter.watch(packets=60)
+        camera.tracks = ("H264", "PCMU")
+        await camera.aclose()
+        await camera.start()
+        await meter.watch(packets=200)
+        reading = meter.reading()
+        await meter.watch(packets=1)
+    assert [stream.encoding_name for stream in reading.streams] == ["H264", "PCMU"]
+    assert reading.reconnects == 1
+    assert reading.attempts == {"exponential-jitter": 2}
+    assert all(stream.packets > 60 for stream in reading.streams)
+    assert reading.total("access_units") > 100
 
 
 async def test_ends_with_the_stream():
@@ -184,6 +202,11 @@ def test_json_has_every_number_and_sums_the_streams():
         "consumer_dropped": 0,
         "kernel_dropped": 0,
         "receiver": "",
+        "reconnects": 0,
+        "outage": 0.0,
+        "attempts": {},
+        "strategy": "",
+        "last_error": None,
         "jitter": 0.002,
         "bitrate": 800.0,
         "access_units": 5,
@@ -193,5 +216,6 @@ def test_json_has_every_number_and_sums_the_streams():
     }
     assert [stream["index"] for stream in streams] == [0, 1]
     of_the_session = {"transport", "seconds", "consumer_dropped", "kernel_dropped", "receiver"}
+    of_the_session |= {"reconnects", "outage", "attempts", "strategy", "last_error"}
     shared = set(values) - of_the_session
     assert shared <= set(streams[0])

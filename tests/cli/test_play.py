@@ -108,7 +108,7 @@ def test_no_packet_is_1(cli, start_camera):
 
 def test_silent_media_is_6(cli, start_camera):
     camera = start_camera(on_packet=lambda index, data: [], on_report=lambda index, report: None)
-    ended = cli("play", camera.url, "--transport", "tcp", "--timeout", "0.3")
+    ended = cli("play", camera.url, "--transport", "tcp", "--timeout", "0.3", "--retry", "none")
     assert ended.code == 6
     assert ended.err.count("\n") == 1
     assert "--transport" in ended.err
@@ -126,7 +126,7 @@ def test_a_lost_connection_is_7_after_the_summary(cli, start_camera, words):
             camera.kill()
         return [data]
 
-    ended = cli("play", camera.url, "--transport", "tcp", *words)
+    ended = cli("play", camera.url, "--transport", "tcp", "--retry", "none", *words)
     assert ended.code == 7
     assert ended.err.count("\n") == 1
     if words:
@@ -135,6 +135,58 @@ def test_a_lost_connection_is_7_after_the_summary(cli, start_camera, words):
         assert json.loads(ended.err)["error"] == "ConnectionLost"
     else:
         assert ended.out.splitlines()[-1].startswith("TCP: ")
+
+
+def killing(start_camera, at):
+    """A camera that resets its connections, once, when it has sent so many packets."""
+    count = 0
+
+    def see(index, data):
+        nonlocal count
+        count += 1
+        if count == at:
+            camera.kill()
+        return [data]
+
+    camera = start_camera(on_packet=see)
+    return camera
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_survives_a_loss_and_tells_of_it(cli, start_camera, transport):
+    camera = killing(start_camera, 30)
+    ended = cli("play", camera.url, "--transport", transport, "--packets", "60")
+    assert ended.code == 0
+    assert camera.sessions_made == 2
+    told = ended.err.splitlines()
+    assert "lost: the server " in told[0]
+    assert "attempt 1 at once (exponential-jitter" in told[0]
+    assert "s  back after 0." in told[-1]
+    assert len(told) < 5
+    assert ", 1 reconnect, 0." in ended.out.splitlines()[-1]
+
+
+def test_json_has_the_numbers_of_a_loss_and_nothing_else_is_told(cli, start_camera):
+    camera = killing(start_camera, 30)
+    words = ("--transport", "tcp", "--packets", "60", "--retry", "linear", "--no-remember")
+    ended = cli("play", camera.url, *words, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    values = json.loads(ended.out)
+    assert values["reconnects"] == 1
+    assert 0 < values["outage"] < 2
+    assert values["attempts"] == {"linear": 2}
+    assert values["strategy"] == "linear"
+    assert values["last_error"].startswith("the server ")
+    assert values["error"] is None
+
+
+def test_a_closed_port_is_told_attempt_by_attempt(cli, closed_url):
+    ended = cli("play", closed_url, "--timeout", "1.5")
+    assert (ended.code, ended.out) == (3, "")
+    told = ended.err.splitlines()
+    assert "attempt 1 failed: no connection" in told[0]
+    assert "; attempt 2 in " in told[0]
+    assert told[-1].startswith("rtspkit: no connection")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

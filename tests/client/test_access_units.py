@@ -17,7 +17,7 @@ from rtspkit.client.access_units import AT_ONCE, AccessUnitIterator, make_depack
 from rtspkit.client.packet_source import Backlog, PacketSource
 from rtspkit.errors import ConnectionLost, UnsupportedPayload
 from rtspkit.options import Limits
-from rtspkit.payload.base import AccessUnit
+from rtspkit.payload.base import AccessUnit, Depacketizer
 from rtspkit.payload.registry import packetizer
 from rtspkit.testing.clip import load_clip
 from rtspkit.wire.rtp import RtpPacket, parse_rtp
@@ -363,3 +363,207 @@ def test_taken_together_packets_make_the_same_units_as_one_by_one(seed, damage, 
     for each in MEDIA:
         packets += [each] * (generator.choice([0, 2]) if generator.random() < damage else 1)
     assert together(packets, sizes) == one_by_one(packets)
+
+
+# -- another connection ---------------------------------------------------------------------------
+
+
+def remaking(
+    *streams: Stream, required: bool = False
+) -> tuple[PacketSource, AccessUnitIterator, list[Stream]]:
+    """An iterator that makes depacketizers for what comes back; and what it made them for."""
+    asked: list[Stream] = []
+
+    def make(stream: Stream) -> Depacketizer | None:
+        asked.append(stream)
+        try:
+            return make_depacketizers((stream,), Limits(), required=True)[stream.index]
+        except UnsupportedPayload:
+            if required:
+                raise
+            return None
+
+    makers = make_depacketizers(streams, Limits(), required=True)
+    one = PacketSource(streams, Backlog(8192), whole_units=True)
+    return one, AccessUnitIterator(one, makers, make=make), asked
+
+
+def come_back(one: PacketSource, before: Stream, stream: Stream) -> None:
+    one.change(before, stream)
+    one.queue.interrupt()
+
+
+def as_stream(packets: list[RtpPacket], stream: Stream) -> list[RtpPacket]:
+    return [packet(stream, bytes(each), each.arrival) for each in packets]
+
+
+async def test_an_interruption_in_the_middle_of_a_picture_goes_on_at_a_keyframe():
+    one, iterator, asked = remaking(VIDEO)
+    first = media(10, audio=False)
+    one.put(first[:-1])  # the last picture lacks its end
+    one.queue.interrupt()
+    rest = media(40, audio=False, skip=12)
+    one.put(rest)
+    units = await all_of(one, iterator)
+    place = next(place for place, unit in enumerate(units) if unit.discontinuity)
+    assert place == 9
+    assert units[place].keyframe
+    assert units[place].arrival == pytest.approx(KEYFRAMES / 25)
+    assert sum(unit.discontinuity for unit in units) == 1
+    assert all(unit.complete for unit in units)
+    assert iterator.counters[1].before_keyframe == KEYFRAMES - 12
+    assert asked == []
+
+
+async def test_sound_goes_on_at_once_with_a_discontinuity():
+    one, iterator, _ = remaking(AUDIO)
+    one.put(media(3))
+    one.queue.interrupt()
+    one.put(media(5, skip=3))
+    units = await all_of(one, iterator)
+    assert [unit.discontinuity for unit in units] == [place == 6 for place in range(len(units))]
+
+
+async def test_another_format_of_the_same_stream_has_a_depacketizer_of_its_own():
+    one, iterator, asked = remaking(VIDEO, AUDIO)
+    other = Stream(1, "video", "H264", 98, 90_000)
+    one.put(media(5))
+    come_back(one, VIDEO, other)
+    back = [each for each in media(30) if each.stream is AUDIO]
+    back += as_stream([e for e in media(30) if e.stream is VIDEO], other)
+    one.put(sorted(back, key=lambda each: each.arrival))
+    units = await all_of(one, iterator)
+    assert asked == [other]
+    old = [unit for unit in units if unit.stream is VIDEO]
+    new = [unit for unit in units if unit.stream is other]
+    assert (len(old), len(new)) == (5, 30)
+    assert units.index(new[0]) > units.index(old[-1])
+    assert (new[0].keyframe, new[0].discontinuity) == (True, True)
+    assert not any(unit.discontinuity for unit in new[1:])
+    assert other.parameter_sets == VIDEO.parameter_sets
+    assert iterator.counters[1].access_units == 35
+
+
+async def test_no_picture_is_made_of_packets_of_two_formats():
+    one, iterator, _ = remaking(VIDEO)
+    other = Stream(1, "video", "H264", 98, 90_000)
+    one.put(media(3, audio=False)[:-1])
+    come_back(one, VIDEO, other)
+    one.put(as_stream(media(30, audio=False, skip=2)[-60:], other))  # the end of a picture, first
+    units = await all_of(one, iterator)
+    assert [unit.stream for unit in units[:3]] == [VIDEO, VIDEO, other]
+    assert (units[2].keyframe, units[2].arrival) == (True, KEYFRAMES / 25)
+    assert all(unit.complete for unit in units)
+
+
+async def test_another_encoding_in_the_middle_of_the_iteration():
+    one, iterator, asked = remaking(AUDIO)
+    law = Stream(0, "audio", "L16", 96, 8000, channels=1)
+    one.put(media(2))
+    come_back(one, AUDIO, law)
+    one.put(as_stream([each for each in media(2) if each.stream is AUDIO], law))
+    units = await all_of(one, iterator)
+    assert asked == [law]
+    assert [unit.stream for unit in units] == [AUDIO] * 4 + [law] * 4
+    assert [unit.discontinuity for unit in units] == [False] * 4 + [True] + [False] * 3
+
+
+async def test_another_format_is_a_discontinuity_by_itself():
+    one, iterator, _ = remaking(AUDIO)
+    law = Stream(0, "audio", "L16", 96, 8000, channels=1)
+    one.put(media(1))
+    one.change(AUDIO, law)
+    one.put(as_stream([each for each in media(1) if each.stream is AUDIO], law))
+    units = await all_of(one, iterator)
+    assert [unit.discontinuity for unit in units] == [False, False, True, False]
+
+
+async def test_pictures_in_the_place_of_sound_begin_at_a_keyframe():
+    one, iterator, _ = remaking(AUDIO)
+    pictures_now = Stream(0, "video", "H264", 96, 90_000)
+    one.put(media(2))
+    come_back(one, AUDIO, pictures_now)
+    late = [each for each in media(50, skip=3) if each.stream is VIDEO]
+    one.put(as_stream(late, pictures_now))
+    units = [u for u in await all_of(one, iterator) if u.stream is pictures_now]
+    assert (units[0].keyframe, units[0].discontinuity) == (True, True)
+    assert iterator.counters[0].before_keyframe == KEYFRAMES - 3
+
+
+async def test_an_encoding_that_nobody_knows_is_left_out_and_the_others_go_on():
+    one, iterator, asked = remaking(VIDEO, AUDIO)
+    odd = Stream(1, "video", "x-odd", 98, 90_000)
+    one.put(media(2))
+    come_back(one, VIDEO, odd)
+    back = media(4)
+    one.put([e if e.stream is AUDIO else packet(odd, bytes(e), e.arrival) for e in back])
+    units = await all_of(one, iterator)
+    assert [unit.stream for unit in units if unit.stream is not AUDIO] == [VIDEO] * 2
+    assert sum(unit.stream is AUDIO for unit in units) == 4 + 8
+    assert set(asked) == {odd}
+
+
+async def test_an_encoding_that_nobody_knows_raises_where_it_was_asked_for():
+    one, iterator, _ = remaking(VIDEO, required=True)
+    odd = Stream(1, "video", "x-odd", 98, 90_000)
+    one.put(media(2, audio=False))
+    come_back(one, VIDEO, odd)
+    one.put(as_stream(media(1, audio=False), odd))
+    assert [(await anext(iterator)).stream for _ in range(2)] == [VIDEO] * 2
+    with pytest.raises(UnsupportedPayload, match="x-odd"):
+        await anext(iterator)
+
+
+async def test_back_in_a_known_encoding_it_goes_on_again():
+    one, iterator, _ = remaking(VIDEO)
+    odd, again = Stream(1, "video", "x-odd", 98, 90_000), Stream(1, "video", "H264", 99, 90_000)
+    one.put(media(2, audio=False))
+    come_back(one, VIDEO, odd)
+    one.put(as_stream(media(2, audio=False), odd))
+    come_back(one, odd, again)
+    one.put(as_stream(media(2, audio=False), again))
+    units = await all_of(one, iterator)
+    assert [unit.stream for unit in units] == [VIDEO] * 2 + [again] * 2
+    assert units[2].discontinuity
+
+
+async def test_streams_that_have_changed_places_go_on():
+    """The same objects, described in another order."""
+    video, audio = replace(VIDEO, index=0), replace(AUDIO, index=1)
+    one, iterator, _ = remaking(video, audio)
+    here = {VIDEO: video, AUDIO: audio}
+    one.put([packet(here[e.stream], bytes(e), e.arrival) for e in media(3)])
+    assert len([await anext(iterator) for _ in range(9)]) == 9
+    video.index, audio.index = 1, 0
+    one.queue.interrupt()
+    one.put([packet(here[e.stream], bytes(e), e.arrival) for e in media(3)])
+    units = await all_of(one, iterator)
+    assert {unit.stream for unit in units} == {video, audio}
+    assert [len(unit.data) for unit in units if unit.stream is audio] == [160] * 6
+    assert all(unit.complete for unit in units)
+
+
+@pytest.mark.parametrize("error", [None, ConnectionLost("gone")])
+async def test_streams_that_have_changed_places_may_end_before_they_go_on(error):
+    video, audio = replace(VIDEO, index=0), replace(AUDIO, index=1)
+    one, iterator, _ = remaking(video)
+    one.put([packet(video, bytes(e), e.arrival) for e in media(2, audio=False)])
+    assert len([await anext(iterator) for _ in range(2)]) == 2
+    video.index, audio.index = 1, 0
+    one.queue.interrupt()
+    one.end(error)
+    with pytest.raises(StopAsyncIteration if error is None else ConnectionLost):
+        await anext(iterator)
+
+
+async def test_what_is_left_at_the_end_of_a_changed_stream_comes_out():
+    one, iterator, _ = remaking(VIDEO)
+    other = Stream(1, "video", "H264", 98, 90_000)
+    one.put(media(1, audio=False))
+    come_back(one, VIDEO, other)
+    *most, last = media(2, audio=False)
+    data = bytearray(bytes(last))
+    data[1] &= 0x7F  # without its marker, nobody knows yet that it is the last
+    one.put(as_stream([*most, packet(VIDEO, bytes(data), 0.5)], other))
+    units = await all_of(one, iterator)
+    assert [unit.stream for unit in units] == [VIDEO, other, other]

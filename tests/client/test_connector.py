@@ -6,9 +6,15 @@ import pytest
 from raw_server import Peer, RawServer, reply
 
 import rtspkit
-from rtspkit import ConnectionLost, DeadlineExceeded, Timeouts, UnsupportedTransport
+from rtspkit import ConnectionLost, DeadlineExceeded, NotFound, Timeouts, UnsupportedTransport
 from rtspkit.client.transport_memory import remembered_transports
-from rtspkit.engine.events import StateChanged, StreamSkipped, TransportRejected
+from rtspkit.engine.events import (
+    AttemptFailed,
+    SessionEnded,
+    StateChanged,
+    StreamSkipped,
+    TransportRejected,
+)
 from rtspkit.testing.actions import Delay, Reply
 from rtspkit.testing.camera import Camera
 from rtspkit.wire.message import Request
@@ -138,6 +144,43 @@ async def test_a_named_transport_neither_uses_nor_changes_the_memory():
         assert remembered_transports.order(server, ("udp", "tcp"), 0.0) == ("udp", "tcp")
         async with rtspkit.connect(camera.url) as session:
             assert session.transport == "udp"
+
+
+async def test_a_session_that_remembers_nothing_leaves_nothing_behind():
+    async with Camera(transports=("tcp",)) as camera:
+        for _ in range(2):
+            async with rtspkit.connect(camera.url, remember=False) as session:
+                pass
+            told = [event async for event in session.events()]
+            assert [type(event) for event in told].count(TransportRejected) == 1
+        async with rtspkit.connect(camera.url) as session:
+            pass
+        async with rtspkit.connect(camera.url, remember=False) as session:
+            pass
+        assert TransportRejected in [type(event) async for event in session.events()]
+
+
+async def test_the_session_can_be_had_before_its_first_attempt():
+    early = []
+    async with Camera() as camera:
+        connecting = rtspkit.connect(camera.url)
+        connecting.on_session = lambda session: early.append((session, session.state))
+        async with connecting as session:
+            assert early == [(session, "connecting")]
+
+
+async def test_a_connect_that_fails_is_told_to_whoever_listens_early():
+    early = []
+    async with Camera() as camera:
+        connecting = rtspkit.connect(camera.url + "/nothing")
+        connecting.on_session = early.append
+        with pytest.raises(NotFound) as caught:
+            await connecting
+        (session,) = early
+        told = [event async for event in session.events()]
+        assert [type(event) for event in told] == [AttemptFailed, StateChanged, SessionEnded]
+        assert told[-1].error is caught.value
+        assert session.state == "lost"
 
 
 async def test_a_refusal_is_told_as_an_event():

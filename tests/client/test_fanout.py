@@ -389,3 +389,72 @@ def test_nothing_is_told_while_nothing_is_dropped():
         fanout.put_packets(at(float(number), number))
         iterator._queue.take_all()
     assert told_drops(fanout) == []
+
+
+# -- another connection ---------------------------------------------------------------------------
+
+
+def test_iterators_go_on_with_the_stream_that_has_come_back_as_another():
+    fanout, other = Fanout(Limits(), "drop_oldest"), Stream(1, "video", "H265", 97, 90_000)
+    every, video, audio = attached(fanout), attached(fanout, VIDEO), attached(fanout, AUDIO)
+    fanout.put_packets(packets(1, stream=VIDEO))
+    fanout.interrupt([(VIDEO, other)])
+    fanout.put_packets([*packets(2, stream=other), *packets(3)])
+    assert (waiting(every), waiting(video), waiting(audio)) == ([1, 2, 3], [1, 2], [3])
+
+
+def test_what_is_interrupted_is_marked_in_every_queue_that_asks_for_it():
+    fanout = Fanout(Limits(), "drop_oldest")
+    units, holder = fanout.new_source((AUDIO,), whole_units=True), Fanout(Limits(), "drop_oldest")
+    fanout.attach(holder, units)
+    fanout.put_packets(packets(1))
+    fanout.interrupt([])
+    fanout.put_packets(packets(2))
+    assert len(units.queue.take(64)) == 1
+    assert units.queue.pass_gap() is True
+
+
+async def test_a_stream_that_had_ended_may_go_on_over_another_connection():
+    fanout = Fanout(Limits(), "drop_oldest")
+    both = attached(fanout, AUDIO, VIDEO)
+    fanout.put_event(StreamEnded(1.0, AUDIO, "BYE"))
+    fanout.interrupt([])
+    late = attached(fanout, AUDIO)
+    fanout.put_event(StreamEnded(2.0, VIDEO, "BYE"))
+    fanout.put_packets(packets(1))
+    assert (await anext(both)).sequence_number == 1
+    assert (await anext(late)).sequence_number == 1
+
+
+async def test_where_streams_come_back_their_end_is_not_that_of_their_iterators():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.parting = False
+    early = attached(fanout, AUDIO)
+    fanout.put_event(StreamEnded(1.0, AUDIO, "BYE"))
+    late = attached(fanout, AUDIO)
+    fanout.interrupt([])
+    fanout.put_packets(packets(1))
+    assert ((await anext(early)).sequence_number, (await anext(late)).sequence_number) == (1, 1)
+    fanout.end(None, 2.0)
+    assert [packet async for packet in early] == []
+
+
+def test_what_waits_for_the_first_iterator_outlives_an_interruption():
+    fanout = Fanout(Limits(), "drop_oldest")
+    fanout.put_packets(packets(1))
+    fanout.interrupt([])
+    fanout.put_packets(packets(2))
+    assert waiting(attached(fanout)) == [1, 2]
+
+
+async def test_one_that_follows_another_knows_what_that_was_told():
+    first, second = Fanout(Limits(), "drop_oldest"), Fanout(Limits(), "drop_oldest")
+    first.pool = SlabPool()
+    ended = StreamEnded(1.0, AUDIO, "BYE")
+    first.put_event(ended)
+    first.put_packets(packets(1))
+    second.follow(first)
+    assert second.pool is first.pool
+    assert await anext(second.events()) == ended
+    assert [packet async for packet in attached(second, AUDIO)] == []
+    assert waiting(attached(second)) == []

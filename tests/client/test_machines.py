@@ -1,13 +1,20 @@
 from __future__ import annotations
 
-from rtspkit.client.machines import new_playback, new_session_machine
+import pytest
+
+from rtspkit.client.machines import new_playback, new_session_machine, new_strategist
 from rtspkit.client.options import build_options
+from rtspkit.engine.knowledge import Knowledge
+from rtspkit.errors import LocalProtocolError
+from rtspkit.options import Retry
 from rtspkit.wire.rtcp import SourceDescription, parse_rtcp
 from rtspkit.wire.stream import Stream
 
 
-def options():
-    return build_options("rtsp://camera/x", "user", "secret", "udp", {"X-A": "1"}, user_agent="me")
+def options(**more: object):
+    return build_options(
+        "rtsp://camera/x", "user", "secret", "udp", {"X-A": "1"}, user_agent="me", **more
+    )
 
 
 def test_requests_have_what_the_user_asked_for():
@@ -38,3 +45,43 @@ def test_every_connection_has_a_source_and_a_name_of_its_own():
     assert ssrc != other_ssrc
     assert name != other_name
     assert name.endswith(b"@rtspkit.invalid")
+
+
+@pytest.mark.parametrize("strategy", ["immediate", "linear", "exponential"])
+def test_attempts_are_planned_as_the_user_says(strategy):
+    strategist = new_strategist(options(retry=Retry(strategy=strategy)))
+    plan = strategist.plan(100.0)
+    assert (plan.delay, plan.strategy) == (0.0, strategy)
+
+
+@pytest.mark.parametrize("retry", [None, Retry(strategy="none")])
+def test_without_retry_there_is_one_attempt(retry):
+    strategist = new_strategist(options(retry=retry))
+    assert strategist.plan(100.0).delay == 0.0
+    strategist.failed(100.5, "refused")
+    with pytest.raises(LocalProtocolError, match="no further attempt"):
+        strategist.plan(101.0)
+
+
+def test_every_session_is_spread_by_a_chance_of_its_own():
+    """A thousand clients of a server that restarts do not come back as one."""
+    seconds = set()
+    for _ in range(5):
+        strategist = new_strategist(options(retry=Retry(strategy="exponential-jitter")))
+        for now in (100.0, 101.0):
+            plan = strategist.plan(now)
+            strategist.failed(now, "busy")
+        seconds.add(plan.delay)
+    assert len(seconds) == 5
+
+
+def test_what_is_known_of_the_server_is_what_it_learns_in():
+    knowledge = Knowledge()
+    before = knowledge.to_json()
+    strategist = new_strategist(options(retry=Retry(strategy="adaptive")), knowledge)
+    strategist.plan(100.0)
+    strategist.failed(100.5, "busy")
+    strategist.plan(100.5)
+    strategist.played(102.0, 2.0)
+    strategist.settled(112.0)
+    assert knowledge.to_json() != before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import pytest
@@ -9,10 +10,12 @@ from certificates import AUTHORITY, fingerprint, server_context
 from raw_server import RawServer
 
 from rtspkit.client.connector import Connector
-from rtspkit.client.opening import open_connection
+from rtspkit.client.opening import no_room, open_connection, reserve
 from rtspkit.client.options import ConnectOptions, build_options
+from rtspkit.client.pool import ConnectionPool
 from rtspkit.client.session import Session
-from rtspkit.errors import ConnectError
+from rtspkit.errors import ConnectError, ConnectionLost, DeadlineExceeded
+from rtspkit.net.budget import budget_of
 from rtspkit.options import TLS, Racing
 from rtspkit.testing.camera import Camera
 
@@ -20,7 +23,8 @@ TRUSTED = TLS(ca=AUTHORITY)
 
 
 def options_for(url: str, **rest: object) -> ConnectOptions:
-    return build_options(url, None, None, "auto", rest.pop("headers", None), **rest)
+    kinds, headers = rest.pop("transport", "auto"), rest.pop("headers", None)
+    return build_options(url, None, None, kinds, headers, **rest)
 
 
 def connect(url: str, **rest: object) -> Connector:
@@ -107,3 +111,61 @@ async def test_the_context_of_a_user_decides():
     camera = Camera(tls=server_context(), speed=20)
     async with camera, connect(camera.url, tls=mine) as session:
         assert await play_some(session)
+
+
+async def test_every_connection_takes_a_place_in_the_budget_until_it_is_closed():
+    budget = budget_of(asyncio.get_running_loop())
+    async with RawServer() as server:
+        place = ("127.0.0.1", server.port)
+        options = options_for(server.url)
+        circuit = await open_connection(options, "first-wins", lambda *_: 0, lambda _: None)
+        assert budget.taken(place) == 1
+        circuit.close()
+        await circuit.wait_closed()
+        assert budget.taken(place) == 0
+    with pytest.raises(ConnectError):
+        await open_connection(options, "first-wins", lambda *_: 0, lambda _: None)
+    assert budget.taken(place) == 0
+
+
+async def test_a_race_is_no_wider_than_its_lease():
+    async with RawServer({"OPTIONS": b""}) as server:
+        options = options_for(server.url, racing=Racing(delay=0.01, timeout=0.2))
+        for number in (3, 1):
+            before = len(server.peers)
+            lease = await reserve(options, fresh=False)
+            assert lease.places.number == 3
+            lease.places.shrink(number)
+            with pytest.raises(DeadlineExceeded):
+                await open_connection(
+                    options, "last-wins", lambda *_: 0, lambda _: None, lease=lease
+                )
+            assert len(server.peers) - before == number
+            assert lease.places.number == 0
+
+
+async def test_a_connection_that_was_kept_and_has_ended_meanwhile_is_an_error_to_try_again():
+    async with RawServer() as server, ConnectionPool() as pool:
+        options = options_for(server.url, pool=pool, transport="tcp")
+        async with Connector(options, remember=False) as session:
+            await play_some(session, 3)
+        lease = await reserve(options, fresh=False)
+        assert lease.idle is not None
+        lease.idle.close()
+        with pytest.raises(ConnectionLost, match="kept open") as caught:
+            await open_connection(options, "none", lambda *_: 0, lambda _: None, lease=lease)
+        assert caught.value.retryable
+        await server.until(lambda: server.peers[0].closed.done())
+        await asyncio.sleep(0)
+        assert pool.connections == 0
+
+
+async def test_what_it_means_to_find_no_room_names_host_and_limit():
+    async with ConnectionPool(max_connections_per_host=2) as pool:
+        assert no_room(options_for("rtsp://camera/")) is None
+        error = no_room(options_for("rtsp://[::1]:8554/", pool=pool))
+        assert error is not None
+        assert str(error) == (
+            "pool: no room for a connection to [::1]:8554 within 10 s: "
+            "ConnectionPool.max_connections_per_host is 2"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtspkit.client.outflow import Outflow
+from rtspkit.engine.punches import Punches
 from rtspkit.errors import DeadlineExceeded, LimitExceeded
 from rtspkit.options import Limits, Timeouts
 from rtspkit.wire.header import Transport
@@ -35,9 +36,10 @@ class Machine:
 
 
 class Playback:
-    """Has reports to send."""
+    """Has reports to send, and packets that open a NAT."""
 
     def __init__(self) -> None:
+        self.punches = Punches(lambda index: 0)
         self.reports: list[tuple[Stream, bytes]] = []
 
     def data_to_send(self) -> list[tuple[Stream, bytes]]:
@@ -50,6 +52,11 @@ class Ports:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.punched: list[tuple[Stream, bytes, bytes]] = []
+
+    def punch(self, stream: Stream, rtp: bytes, rtcp: bytes) -> bool:
+        self.punched.append((stream, rtp, rtcp))
+        return True
 
     def send_report(self, stream: Stream, data: bytes) -> bool:
         if stream.transport is None or stream.transport.interleaved is not None:
@@ -93,6 +100,27 @@ def test_reports_over_udp_have_their_own_way(parts):
     playback.reports = [(stream(0, None), b"one")]
     outflow.send(circuit)
     assert (ports.sent, circuit.written) == ([b"one"], [])
+
+
+def test_what_opens_a_nat_goes_out_before_the_request_that_plays(parts):
+    machine, playback, ports = parts
+    one = stream(0, None)
+    playback.punches.add(one, ssrc=1, cname=b"me")
+    playback.punches.start(0.0)
+    machine.data = b"PLAY"
+    seen = []
+
+    class Watched(Circuit):
+        def write(self, data: bytes) -> None:
+            seen.append(len(ports.punched))
+            super().write(data)
+
+    circuit = Watched()
+    outflow = Outflow(*parts)
+    outflow.send(circuit)
+    outflow.send(circuit)
+    assert (seen, circuit.written) == ([1], [b"PLAY"])
+    assert [each[0] for each in ports.punched] == [one]
 
 
 def test_a_report_of_a_stream_that_was_not_set_up_goes_nowhere(parts):

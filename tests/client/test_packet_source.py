@@ -117,6 +117,37 @@ async def test_streams_that_go_on_after_play_do_not_end_the_source():
     assert await one.queue.wait() is False
 
 
+async def test_whoever_took_a_stream_takes_the_one_that_has_come_back_in_its_place():
+    other = Stream(1, "video", "H265", 97, 90_000)
+    one, network = source(VIDEO, AUDIO), Network(SlabPool())
+    one.change(VIDEO, other)
+    assert one.streams == (other, AUDIO)
+    one.put([*network.packets(1, other), *network.packets(1, VIDEO)])
+    assert numbers(one) == [0]
+    one.stream_ended(AUDIO)
+    one.stream_ended(other)
+    one.queue.pop()
+    assert await one.queue.wait() is False
+
+
+async def test_a_stream_that_had_ended_goes_on_as_another():
+    one, other = source(VIDEO, AUDIO), Stream(5, "video", "H265", 97, 90_000)
+    network = Network(SlabPool())
+    one.stream_ended(VIDEO)
+    one.change(VIDEO, other)
+    one.stream_ended(AUDIO)
+    one.put(network.packets(1, other))
+    assert await one.queue.wait() is True
+
+
+@pytest.mark.parametrize("streams", [(), (AUDIO,)])
+def test_the_change_of_a_stream_that_is_not_its_own_changes_nothing(streams):
+    one, other = source(*streams), Stream(1, "video", "H265", 97, 90_000)
+    before = one.streams
+    one.change(VIDEO, other)
+    assert one.streams == before
+
+
 async def test_a_source_over_all_streams_ends_with_the_session():
     one = source()
     one.stream_ended(AUDIO)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -365,3 +366,105 @@ async def test_two_consumers_at_once_are_refused():
         await queue.wait()
     queue.put([1])
     assert await task is True
+
+
+# -- interruptions --------------------------------------------------------------------------------
+
+
+def interrupted(*before: int, gaps: bool = True, **options: Any) -> BoundedQueue[int]:
+    queue: BoundedQueue[int] = BoundedQueue(10, gaps=gaps, **options)
+    queue.put(before)
+    queue.interrupt()
+    return queue
+
+
+def test_what_waits_is_not_taken_together_with_what_comes_behind_an_interruption():
+    queue = interrupted(1, 2, 3)
+    queue.put([4, 5])
+    assert queue.pass_gap() is False
+    assert queue.take(64) == [1, 2, 3]
+    assert queue.pass_gap() is True
+    assert queue.pass_gap() is False
+    assert queue.take(64) == [4, 5]
+    assert queue.pass_gap() is False
+    assert queue.dropped == 0
+
+
+def test_an_interruption_of_an_empty_queue_is_before_what_comes_next():
+    queue = interrupted()
+    queue.put([1])
+    assert queue.pass_gap() is True
+    assert queue.take(64) == [1]
+
+
+def test_an_interruption_behind_what_was_taken_is_found():
+    queue: BoundedQueue[int] = BoundedQueue(10, gaps=True)
+    queue.put([1, 2])
+    assert queue.take(64) == [1, 2]
+    queue.interrupt()
+    queue.put([3])
+    assert queue.pass_gap() is True
+    assert queue.take(64) == [3]
+
+
+def test_interruptions_without_anything_between_are_one():
+    queue = interrupted(1)
+    for _ in range(1000):
+        queue.interrupt()
+    queue.put([2])
+    assert queue.take(64) == [1]
+    assert queue.pass_gap() is True
+    assert queue.pass_gap() is False
+    assert len(queue._gaps) == 0
+
+
+def test_a_loss_in_front_of_an_interruption_is_told_before_it():
+    queue = interrupted(*range(10))
+    queue.put(range(10, 15))  # the oldest go, and it is marked where they were
+    assert queue.pass_gap() is True
+    assert queue.take(64) == [5, 6, 7, 8, 9]
+    assert queue.pass_gap() is True
+    assert queue.take(64) == [10, 11, 12, 13, 14]
+
+
+def test_an_interruption_that_was_overtaken_by_a_loss_is_told_with_it():
+    queue = interrupted(1, 2)
+    queue.put(range(10, 25))
+    assert queue.pass_gap() is True
+    assert queue.take(64) == list(range(15, 25))
+    assert queue.pass_gap() is False
+
+
+def test_who_does_not_ask_for_gaps_is_not_told():
+    queue = interrupted(1, gaps=False)
+    queue.put([2])
+    assert queue.pass_gap() is False
+    assert queue.take(64) == [1, 2]
+
+
+@given(st.lists(st.sampled_from(["put", "interrupt", "take"]), max_size=60))
+def test_nothing_is_ever_taken_across_an_interruption(steps):
+    queue: BoundedQueue[tuple[int, int]] = BoundedQueue(1000, gaps=True)
+    connection = number = 0
+    taken: list[tuple[int, int]] = []
+
+    def take() -> None:
+        gap = queue.pass_gap()
+        items = queue.take(7)
+        assert len({one for one, _ in items}) <= 1
+        if taken and items:
+            assert (items[0][0] != taken[-1][0]) <= gap
+        taken.extend(items)
+
+    for step in steps:
+        if step == "put":
+            queue.put([(connection, number + place) for place in range(5)])
+            number += 5
+        elif step == "interrupt":
+            connection += 1
+            queue.interrupt()
+        elif queue.items:
+            take()
+    while queue.items:
+        take()
+    assert [place for _, place in taken] == list(range(number))

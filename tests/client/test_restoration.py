@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from faulty import wait
 
 import rtspkit
 from rtspkit import ConnectionLost, SessionNotFound, Timeouts
@@ -35,6 +36,33 @@ async def test_the_same_streams_are_set_up_over_the_same_transport(transport, pl
             (alive,) = camera.sessions.values()
             assert alive.state == ("playing" if playing else "ready")
         assert camera.sessions == {}
+
+
+@pytest.mark.virtual_clock
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_time_goes_on_by_the_seconds_without_media(transport):
+    options = {"transport": transport, "retry": None}
+    async with Camera() as camera, rtspkit.connect(camera.url, **options) as session:
+        packets, last = session.packets(), {}
+        async for packet in packets:
+            last[packet.stream.index] = packet
+            if packet.media_time > 1.0:
+                break
+        camera.end_sessions()
+        await wait(3.0)
+        with pytest.raises(SessionNotFound):
+            await session.get_parameter()
+        first = {}
+        async for packet in packets:
+            if packet.discontinuity:
+                first[packet.stream.index] = packet
+            if len(first) == 2:
+                break
+        for index, packet in first.items():
+            passed = packet.arrival - last[index].arrival
+            assert passed > 2.9
+            since = packet.media_time - last[index].media_time
+            assert since == pytest.approx(passed, abs=0.05)
 
 
 @pytest.mark.virtual_clock

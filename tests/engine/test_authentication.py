@@ -214,3 +214,14 @@ def test_it_shows_no_secret():
     for shown in (repr(authenticator), repr(vars(authenticator))):
         assert "nonce-secret" not in shown
         assert "'secret'" not in shown
+
+
+def test_the_next_session_on_a_connection_goes_on_with_its_nonce_and_count():
+    before, after = make(), make()
+    challenged(before, digest())
+    before.authorization("PLAY", URI)
+    before.accepted()
+    after.inherit(before)
+    assert "nc=00000002" in after.authorization("DESCRIBE", URI)
+    assert holds(after, digest())
+    assert not challenged(after, BASIC, attempts=1)  # Digest has worked on this connection

@@ -37,6 +37,7 @@ def lost_by(cause):
         (DeadlineExceeded("describe", 10.0), "timeout"),
         (DeadlineExceeded("first packet", 1.5), "silent"),
         (DeadlineExceeded("media silence", 10.0), "silent"),
+        (DeadlineExceeded("pool", 10.0), "other"),
         (TimeoutError(), "timeout"),
         (UNREACHABLE, "timeout"),
         (REFUSED, "refused"),

@@ -181,3 +181,14 @@ def test_an_exchange_shows_no_secret():
     assert "PLAY" in shown
     assert "secret" not in shown
     assert "c2VjcmV0" not in shown
+
+
+def test_settled_means_that_no_response_may_still_come():
+    exchanges = Exchanges()
+    assert exchanges.settled
+    sent(exchanges, 1)
+    assert not exchanges.settled
+    exchanges.match(reply(1))
+    assert exchanges.settled
+    exchanges.give_up(sent(exchanges, 2))
+    assert not exchanges.settled  # its response may come late

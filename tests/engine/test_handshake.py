@@ -136,6 +136,101 @@ class TestSetUp:
         assert isinstance(setting_up("tcp", wish="AV1").error, StreamNotFound)
 
 
+def first_time():
+    """The streams of a first connection."""
+    return setting_up("tcp").result.chosen
+
+
+def coming_back(known, *kinds, wish=None, required=None, **answers):
+    def dialogue(note):
+        return set_up(URL, kinds or ("tcp",), wish, note, Limits(), required=required, known=known)
+
+    return Served(dialogue, **answers)
+
+
+ANOTHER_FORMAT = SDP.replace(b"96 H264", b"96 H265")
+NO_SOUND = SDP[: SDP.index(b"m=audio")]
+
+
+def described_as(sdp):
+    return [response(*DESCRIBED, body=sdp)]
+
+
+class TestComingBack:
+    def test_the_streams_of_before_are_found_again(self):
+        known = first_time()
+        transports = [stream.transport for stream in known]
+        served = coming_back(known)
+        assert served.result.chosen == served.result.streams == known
+        assert served.result.changes == ()
+        assert [stream.transport for stream in known] == transports
+        assert all(one.transport is not old for one, old in zip(known, transports, strict=True))
+
+    def test_another_format_takes_the_place_of_the_one_before(self):
+        known = first_time()
+        served = coming_back(known, describe=described_as(ANOTHER_FORMAT))
+        video, audio = served.result.chosen
+        assert audio is known[1]
+        assert video.encoding_name == "H265"
+        assert [(c.before, c.stream) for c in served.result.changes] == [(known[0], video)]
+
+    def test_a_stream_that_is_not_described_any_more_is_an_error(self):
+        error = coming_back(first_time(), describe=described_as(NO_SOUND)).error
+        assert type(error) is RemoteProtocolError
+        assert str(error) == "the server came back without its audio PCMU"
+        assert error.retryable
+
+    @pytest.mark.parametrize("status", [400, 453, 500, 503])
+    @pytest.mark.parametrize("refused", [0, 1])
+    def test_a_stream_that_is_refused_now_is_an_error_with_its_reason(self, refused, status):
+        setup = [echo, status] if refused else [status, echo]
+        served = coming_back(first_time(), setup=setup)
+        assert isinstance(served.error, ResponseError)
+        assert served.error.status_code == status
+        assert not any(isinstance(step, Refused) for step in served.steps)
+
+    def test_so_is_an_heir_that_is_refused(self):
+        served = coming_back(first_time(), describe=described_as(ANOTHER_FORMAT), setup=[503, echo])
+        assert isinstance(served.error, ServiceUnavailable)
+
+    def test_a_stream_that_was_refused_before_may_be_refused_again(self):
+        (video,) = setting_up("tcp", setup=[echo, 400]).result.chosen
+        served = coming_back((video,), setup=[echo, 400])
+        assert served.result.chosen == (video,)
+        assert sum(isinstance(step, Refused) for step in served.steps) == 1
+
+    def test_and_may_be_there_now(self):
+        (video,) = setting_up("tcp", setup=[echo, 400]).result.chosen
+        assert len(coming_back((video,)).result.chosen) == 2
+
+    @pytest.mark.parametrize(
+        "answers",
+        [{"describe": described_as(NO_SOUND)}, {"setup": [echo, 503]}],
+        ids=["not-described", "refused"],
+    )
+    def test_where_not_all_are_required_a_stream_may_be_let_go(self, answers):
+        known = first_time()
+        served = coming_back(known, required=False, **answers)
+        assert served.result.chosen == (known[0],)
+
+    def test_what_was_wished_for_is_chosen_again(self):
+        (audio,) = setting_up("tcp", wish="audio").result.chosen
+        served = coming_back((audio,), wish="audio")
+        assert served.result.chosen == (audio,)
+        assert len(served.asked) == 2
+
+    def test_what_was_wished_for_and_is_not_there_is_an_error(self):
+        (audio,) = setting_up("tcp", wish="PCMU").result.chosen
+        served = coming_back((audio,), wish="PCMU", describe=described_as(NO_SOUND))
+        assert isinstance(served.error, StreamNotFound)
+
+    def test_a_fresh_describe_of_another_transport_finds_them_too(self):
+        known = first_time()
+        served = coming_back(known, "udp", "tcp", setup=[461, echo])
+        assert served.result.chosen == known
+        assert served.result.kind == "tcp"
+
+
 class TestFallback:
     def test_461_leads_to_the_next_transport_after_a_fresh_describe(self):
         refusals = []

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from rtspkit.engine.continuity import Change, Moment
 from rtspkit.engine.events import QuirkSeen, SourceChanged, StreamEnded
 from rtspkit.engine.handshake import Played
 from rtspkit.engine.playback import Playback
@@ -405,6 +406,98 @@ class TestEndOfTheRange:
         playback.inform(Played(Range("npt", 0.0, None), {}), resumed=True)
         (packet,) = frames(playback, 100.5, (0, rtp(2)))
         assert packet.media_time > 1.0
+
+
+class TestAnotherConnection:
+    def moments(self):
+        """Of a video stream that played up to 30.0 s; the sound was never there."""
+        one, sound = video(0), video(1)
+        playback = make(one, sound)
+        frames(playback, 0.0, (0, rtp(0)))
+        for number in range(1, 301):
+            frames(playback, number / 10, (0, rtp(number)))
+        return one, sound, playback.moments()
+
+    def test_a_moment_is_the_last_packet_of_a_stream(self):
+        one, sound, moments = self.moments()
+        assert moments == {one: Moment(30.0, 30.0)}
+        assert make(one, sound).moments() == {}
+
+    def test_each_stream_carries_on_its_own(self):
+        first, second = video(0), video(1)
+        playback = make(first, second, start=None)
+        playback.carry_on({first: Moment(30.0, 30.0), second: Moment(29.0, 30.5)}, ())
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        packets = frames(playback, 33.0, (0, rtp(5000)), (2, rtp(7, ssrc=9)))
+        assert [packet.media_time for packet in packets] == [33.0, 31.5]
+        assert [packet.discontinuity for packet in packets] == [True, True]
+        assert [s.snapshot().discontinuities for s in playback.receivers.values()] == [1, 1]
+
+    def test_a_stream_that_never_played_goes_by_the_others(self):
+        one, sound, moments = self.moments()
+        playback = make(one, sound, start=None)
+        playback.carry_on(moments, ())
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        (packet,) = frames(playback, 33.0, (2, rtp(7, ssrc=9)))
+        assert packet.media_time == 33.0
+
+    def test_of_several_others_the_one_that_played_last_tells_the_time(self):
+        streams = [video(index) for index in range(3)]
+        playback = make(*streams, start=None)
+        moments = {streams[0]: Moment(20.0, 20.0), streams[1]: Moment(31.0, 30.0)}
+        playback.carry_on(moments, ())
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        (packet,) = frames(playback, 33.0, (4, rtp(7, ssrc=9)))
+        assert packet.media_time == 34.0
+
+    def test_an_heir_carries_on_what_it_has_taken_the_place_of(self):
+        before, other, heir = video(0), video(1), Stream(0, "video", "H265", 97, RATE)
+        playback = make(heir, other, start=None)
+        moments = {before: Moment(30.0, 30.0), other: Moment(5.0, 30.0)}
+        playback.carry_on(moments, [Change(before, heir)])
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        packets = frames(playback, 33.0, (0, rtp(5000)), (2, rtp(7, ssrc=9)))
+        assert [packet.media_time for packet in packets] == [33.0, 8.0]
+
+    def test_with_nothing_to_carry_on_it_begins(self):
+        stream = video()
+        playback = make(stream, start=None)
+        playback.carry_on({}, ())
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        (packet,) = frames(playback, 33.0, (0, rtp(5000)))
+        assert packet.media_time == 1.0
+        assert not packet.discontinuity
+
+    def test_lost_again_before_its_first_packet_it_has_no_moment(self):
+        one, sound, moments = self.moments()
+        playback = make(one, sound, start=None)
+        playback.carry_on(moments, ())
+        assert playback.moments() == {}
+
+    def test_the_place_in_a_presentation_is_known_before_its_first_packet(self):
+        stream = video()
+        playback = make(stream, start=None)
+        playback.carry_on({stream: Moment(30.0, 30.0)}, ())
+        playback.start(32.0, first_packet=1.5, keepalive_interval=30.0)
+        assert playback.position is None
+        playback.inform(Played(Range("npt", 30.0, 60.0), {}))
+        assert playback.position == 30.0
+
+
+class TestAtTheEnd:
+    @pytest.mark.parametrize(("number", "end", "over"), [(9, 3.0, False), (21, 3.0, True)])
+    def test_it_is_near_what_the_server_has_announced(self, number, end, over):
+        playback = make()
+        playback.inform(Played(Range("npt", 0.0, end), {}))
+        for place in range(number + 1):
+            frames(playback, place / 10, (0, rtp(place)))
+        assert playback.at_end is over
+
+    def test_what_is_live_has_none(self):
+        playback = make()
+        playback.inform(Played(Range("npt", 0.0, None), {}))
+        frames(playback, 0.0, (0, rtp(0)))
+        assert not playback.at_end
 
 
 class TestReports:

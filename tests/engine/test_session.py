@@ -779,3 +779,63 @@ def test_the_password_is_in_no_repr_of_the_machine():
     shown = repr(vars(bench.machine)) + repr(bench.told) + repr(bench.requests)
     assert "hunter2" not in shown
     assert "nonce-secret" not in shown
+
+
+class TestAnotherSessionOnTheSameConnection:
+    def torn_down(self, **more):
+        bench = Bench(**more)
+        bench.set_up()
+        bench.ask("OPTIONS")
+        bench.reply(200, ("Public", "OPTIONS, GET_PARAMETER"), ("Server", "camera"))
+        bench.ask("TEARDOWN")
+        bench.reply(200)
+        return bench
+
+    def test_goes_on_counting_and_knows_the_server(self):
+        before, after = self.torn_down(), Bench()
+        assert before.machine.settled
+        after.machine.inherit(before.machine)
+        after.ask("DESCRIBE", URL)
+        assert after.requests[0].cseq == before.requests[-1].cseq + 1
+        assert after.machine.server == "camera"
+        assert after.machine.methods == {"OPTIONS", "GET_PARAMETER"}
+        assert after.machine.keepalive.method == "GET_PARAMETER"
+        assert after.machine.session_id is None
+
+    def test_goes_on_with_the_nonce(self):
+        before, after = Bench(user="user"), Bench(user="user")
+        before.ask("DESCRIBE", URL)
+        before.reply(401, *www(digest()))
+        before.reply(200)
+        after.machine.inherit(before.machine)
+        after.ask("DESCRIBE", URL)
+        assert authorized(after.requests[0], digest())
+
+    def test_is_not_possible_while_there_is_one(self):
+        bench = Bench()
+        assert bench.machine.settled
+        bench.set_up()
+        assert not bench.machine.settled
+
+    def test_is_not_possible_while_an_answer_may_come(self):
+        bench = self.torn_down()
+        exchange = bench.ask("OPTIONS")
+        assert not bench.machine.settled
+        bench.machine.give_up(exchange)
+        assert not bench.machine.settled
+
+    @pytest.mark.parametrize("begun", [b"RTSP/1.0 20", b"$\x00\x00\x10abc", b"$", b"R"])
+    def test_is_not_possible_in_the_middle_of_something(self, begun):
+        bench = self.torn_down()
+        bench.feed(begun)
+        assert not bench.machine.settled
+
+    def test_is_not_possible_with_something_left_to_be_given_again(self):
+        bench = self.torn_down()
+        bench.machine.receive_data(memoryview(b"$\x00\x00\x10abc"), bench.now, again=True)
+        assert not bench.machine.settled
+
+    def test_is_not_possible_when_the_connection_has_ended(self):
+        bench = self.torn_down()
+        bench.machine.receive_eof(bench.now)
+        assert not bench.machine.settled

@@ -131,6 +131,46 @@ def test_an_outage_of_up_to_five_seconds_is_over_within_0_7_s(strategy, cause, s
         assert min(time for time in times if time >= ends) - ends <= 0.7
 
 
+@pytest.mark.parametrize("strategy", QUICK)
+@pytest.mark.parametrize("seconds", [0.1, 1, 9])
+def test_the_first_loss_of_all_is_as_quick_to_come_back_from(strategy, seconds):
+    life = Life(strategy)
+    life.attempt()
+    life.live(seconds)
+    times = life.outage("refused")
+    assert times[0] == 0
+    for ends in (0.01, 0.5, 1.0, 3.3, 4.99, 5.0):
+        assert min(time for time in times if time >= ends) - ends <= 0.7
+    assert sum(time <= 60 - seconds for time in times) <= 11  # and connect() before them
+
+
+@pytest.mark.parametrize("strategy", QUICK)
+def test_the_second_loss_within_seconds_is_not(strategy):
+    life = Life(strategy)
+    life.attempt()
+    life.live(1)
+    life.attempt("refused")
+    life.attempt()
+    life.live(1)
+    times = life.outage("refused")
+    assert max(after - before for before, after in pairwise(times) if after < 5) > 0.7
+
+
+@pytest.mark.parametrize("strategy", ["auto", "adaptive"])
+def test_after_a_connect_of_many_attempts_the_quick_phase_leaves_room_for_others(strategy):
+    life = Life(strategy, initial_delay=0.1)
+    begun = [life.attempt("refused") for _ in range(5)]
+    begun.append(life.attempt())
+    life.live(2)
+    start = life.now
+    begun += [start + time for time in life.outage("refused", 12)]
+    assert begun[6] == start
+    assert begun[-1] - start < 200
+    for at in begun:
+        assert sum(at <= other <= at + 60 for other in begun) <= 12
+    assert max(after - before for before, after in pairwise(begun)) < 45
+
+
 def test_attempts_that_take_long_follow_each_other_without_a_pause():
     times = settled().outage("timeout", 8, takes=0.7)
     assert times == pytest.approx([0.7 * number for number in range(8)])

@@ -187,6 +187,100 @@ class TestRestart:
         assert stamp(timeline, 5, 2.0).media_time == 1.0
 
 
+class TestAnotherConnection:
+    """A timeline that carries on where that of another connection stopped, at 40 s."""
+
+    def carried(self, start=None):
+        timeline = Timeline(RATE)
+        timeline.carry_on(40.0, 100.0)
+        timeline.start(start or Start(now=103.0))
+        return timeline
+
+    def test_time_goes_on_by_the_seconds_between_the_arrivals(self):
+        pairs = [(777_000, 103.5), (786_000, 103.6), (795_000, 103.8)]
+        assert times(self.carried(), pairs) == pytest.approx([43.5, 43.6, 43.7])
+
+    def test_the_first_packet_alone_is_a_discontinuity(self):
+        timeline = self.carried()
+        packets = [stamp(timeline, 9000 * i, 103.5 + i / 10) for i in range(5)]
+        assert [packet.discontinuity for packet in packets] == [True, False, False, False, False]
+        assert timeline.jumps == 1
+
+    def test_one_that_is_known_already_is_counted_once(self):
+        timeline = self.carried()
+        packet = parse_rtp(
+            serialize_rtp(b"", payload_type=96, sequence_number=0, timestamp=5, ssrc=1)
+        )
+        packet.arrival, packet.discontinuity = 103.5, True
+        timeline.stamp(packet)
+        assert packet.media_time == pytest.approx(43.5)
+        assert timeline.jumps == 0
+
+    def test_an_arrival_before_that_of_the_last_packet_does_not_go_back(self):
+        assert stamp(self.carried(), 5, 99.9).media_time == 40.0
+
+    @pytest.mark.parametrize("sequence_number", [None, 0, 500, 65_535])
+    @pytest.mark.parametrize("rtptime", [None, 0, 123_000, 2**31])
+    def test_rtp_info_changes_nothing_without_a_place(self, rtptime, sequence_number):
+        """Also when it says that the first packets are of the time before: there was none."""
+        start = Start(now=103.0, rtptime=rtptime, sequence_number=sequence_number)
+        timeline = self.carried(start)
+        packet = stamp(timeline, 123_000, 103.5, sequence_number=400)
+        assert packet.media_time == pytest.approx(43.5)
+        assert packet.discontinuity
+
+    def test_a_place_in_the_presentation_is_gone_to(self):
+        start = Start(now=103.0, rtptime=1000, sequence_number=7, npt_start=39.0)
+        packet = stamp(self.carried(start), 1000 + 9000, 103.5, sequence_number=7)
+        assert packet.media_time == pytest.approx(39.1)
+        assert packet.discontinuity
+
+    def test_a_place_without_rtptime_is_reckoned_from_play(self):
+        packet = stamp(self.carried(Start(now=103.0, npt_start=39.0)), 1000, 103.5)
+        assert packet.media_time == pytest.approx(39.5)
+
+    def test_a_place_with_an_rtptime_that_is_far_off_too(self):
+        start = Start(now=103.0, rtptime=2**31, npt_start=39.0)
+        assert stamp(self.carried(start), 1000, 103.5).media_time == pytest.approx(39.5)
+
+    def test_an_answer_behind_the_first_packet_changes_nothing(self):
+        timeline = self.carried()
+        stamp(timeline, 0, 103.5)
+        assert not timeline.inform(rtptime=0, sequence_number=1, npt_start=0.0)
+        assert stamp(timeline, 9000, 103.6).media_time == pytest.approx(43.6)
+
+    def test_a_report_before_the_first_packet_is_used_for_it(self):
+        timeline = self.carried()
+        assert timeline.sender_report(unix_to_ntp(WALL), 1_000_000, 103.25)
+        packet = stamp(timeline, 1_000_000 + RATE // 2, 103.75)
+        assert packet.media_time == pytest.approx(43.75)
+        assert packet.wall_time == pytest.approx(WALL + 0.5, abs=1e-6)
+
+    def test_a_report_of_another_clock_is_not(self):
+        timeline = self.carried()
+        timeline.sender_report(unix_to_ntp(WALL), 2**31, 103.25)
+        assert stamp(timeline, 0, 103.75).wall_time is None
+
+    def test_it_is_carried_once(self):
+        timeline = self.carried()
+        stamp(timeline, 0, 103.5)
+        timeline.start(Start(now=110.0))  # paused, and played again
+        packet = stamp(timeline, 9_000_000, 110.25)
+        assert packet.media_time == pytest.approx(43.75)
+        assert packet.discontinuity
+
+    @given(st.floats(0, 1e6), st.floats(0, 1e5), st.integers(0, 2**32 - 1), st.integers(0, 65_535))
+    def test_wherever_it_was_and_whatever_comes_time_is_continuous(
+        self, media_time, outage, timestamp, sequence_number
+    ):
+        timeline = Timeline(RATE)
+        timeline.carry_on(media_time, 50.0)
+        timeline.start(Start(now=50.0, rtptime=timestamp ^ 0xFFFF, sequence_number=5))
+        packet = stamp(timeline, timestamp, 50.0 + outage, sequence_number=sequence_number)
+        assert packet.media_time == pytest.approx(media_time + outage)
+        assert packet.discontinuity
+
+
 class TestWallClock:
     def test_it_maps_media_time_to_unix_time(self):
         timeline = Timeline(RATE)

@@ -17,7 +17,7 @@ from nat import ForgetfulNat, Nat
 from netlab_tools import FarCamera, load
 
 from rtspkit import LocalProtocolError, Retry, Timeouts
-from rtspkit.engine.events import TransportRejected
+from rtspkit.engine.events import Reconnected, TransportRejected
 from rtspkit.testing.camera import Camera
 from rtspkit.testing.link import Link
 from rtspkit.wire.rtcp import ReceiverReport
@@ -41,7 +41,6 @@ async def test_udp_comes_at_once_through_a_nat():
             assert session.transport == "udp"
             assert session.stats().lost == 0
         assert camera.sessions_made == 1
-        assert not any("RTP" in str(error) for error in camera.protocol_errors)
     assert unit.keyframe
 
 
@@ -51,56 +50,55 @@ async def test_without_punches_tcp_takes_over():
         async with open_plainly(link.url, nat="off") as session:
             await anext(session.packets())
             assert session.transport == "tcp"
-            rejected = [e async for e in session.events() if await_end(session, e)]
         assert link.counters("up", "rtp").received == 0
+        rejected = [e async for e in session.events() if isinstance(e, TransportRejected)]
     assert [event.transport for event in rejected] == ["udp"]
-
-
-def await_end(session: Any, event: object) -> bool:
-    """Close once the fallback was told, so that the events end."""
-    if isinstance(event, TransportRejected):
-        asyncio.get_running_loop().create_task(session.aclose())
-        return True
-    return False
 
 
 @virtual
 async def test_one_packet_for_each_stream_is_enough_when_nothing_is_in_the_way():
-    async with clean_camera() as camera, behind(camera, Nat()) as link:
-        async with open_plainly(link.url, transport="udp") as session:
-            await units_until(session.access_units(), lambda unit: unit.media_time > 5)
-            assert link.counters("up", "rtp").received == len(session.streams) == 2
+    async with (
+        clean_camera() as camera,
+        behind(camera, Nat()) as link,
+        open_plainly(link.url, transport="udp") as session,
+    ):
+        await units_until(session.access_units(), lambda unit: unit.media_time > 5)
+        assert link.counters("up", "rtp").received == len(session.streams) == 2
 
 
 @virtual
 async def test_a_mapping_is_kept_open_for_as_long_as_the_session_plays():
     nat = ForgetfulNat()
-    async with clean_camera() as camera, behind(camera, nat) as link:
-        async with open_plainly(link.url, transport="udp", retry=None) as session:
-            packets = session.packets()
-            await anext(packets)
-            closed = nat.refused
-            await units_until(session.access_units("audio"), lambda unit: unit.media_time > 50)
-            assert session.stats().lost == 0
-            assert nat.refused == closed
-            assert link.counters("up", "rtp").received == 2 * (1 + 50 // 15)
+    async with (
+        clean_camera() as camera,
+        behind(camera, nat) as link,
+        open_plainly(link.url, transport="udp", retry=None) as session,
+    ):
+        await anext(session.packets())
+        closed = nat.refused
+        await units_until(session.access_units("audio"), lambda unit: unit.media_time > 50)
+        assert session.stats().lost == 0
+        assert nat.refused == closed
+        assert link.counters("up", "rtp").received == 2 * (1 + 50 // 15)
 
 
 @virtual
 async def test_a_mapping_that_was_forgotten_in_a_pause_is_opened_again():
     nat = ForgetfulNat()
-    async with clean_camera() as camera, behind(camera, nat) as link:
-        async with open_plainly(link.url, transport="udp", retry=None) as session:
-            packets = session.packets()
-            await anext(packets)
-            await session.pause()
-            sent = link.counters("up", "rtp").received
-            await wait(40)
-            assert link.counters("up", "rtp").received == sent
-            await session.play()
-            before = session.stats().packets
-            await wait(1)
-            assert session.stats().packets > before + 20
+    async with (
+        clean_camera() as camera,
+        behind(camera, nat) as link,
+        open_plainly(link.url, transport="udp", retry=None) as session,
+    ):
+        await anext(session.packets())
+        await session.pause()
+        sent = link.counters("up", "rtp").received
+        await wait(40)
+        assert link.counters("up", "rtp").received == sent
+        await session.play()
+        before = session.stats().packets
+        await wait(1)
+        assert session.stats().packets > before + 20
 
 
 @virtual
@@ -179,12 +177,10 @@ async def test_a_router_that_was_switched_off_and_on_is_opened_again(make_router
     timeouts = Timeouts(first_packet=FIRST_PACKET, media_silence=1.0)
     options = {"transport": "udp", "timeouts": timeouts, "retry": Retry()}
     async with open_plainly(router.url, **options) as session:
-        packets = session.packets()
-        await anext(packets)
+        await anext(session.packets())
         router.net.nat("restricted")  # forgets all
         async with asyncio.timeout(5):
-            async for packet in packets:
-                if packet.discontinuity:
+            async for event in session.events():
+                if isinstance(event, Reconnected):
                     break
-        assert session.transport == "udp"
-        assert session.stats().reconnects == 1
+        assert (session.transport, session.stats().reconnects) == ("udp", 1)

@@ -1,4 +1,4 @@
-"""FAULTS.md, 11: an address that is dead beside one that lives, no live one, and no answer to a name."""
+"""FAULTS.md, 11: a dead address beside a live one, no live one, a name without an answer."""
 
 from __future__ import annotations
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from typing import Any
 
 import pytest
 from faulty import wait
-from recovery import Watch, brief_camera, left_clean, watched
+from recovery import Watch, brief_camera, left_clean, rare_video, watched
 
 import rtspkit
 from rtspkit import Timeouts
@@ -20,6 +23,7 @@ RECOVERED = 5.0  # seconds until all are back
 OUTAGE = 1.0
 CYCLES = 50
 MANY_CYCLES = 1000
+MEMORY = 1024 * 1024  # bytes
 
 transports = pytest.mark.parametrize("transport", ["udp", "tcp"])
 one_loop = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -40,10 +44,10 @@ async def crowd(url: str, count: int, transport: str) -> AsyncIterator[list[Watc
         await asyncio.gather(*(session.aclose() for session in sessions))
 
 
-async def survive(count: int, transport: str) -> tuple[float, float]:
+async def survive(count: int, transport: str, **options: Any) -> tuple[float, float]:
     """Seconds until all had a first access unit, and seconds until all were back."""
     loop = asyncio.get_running_loop()
-    async with brief_camera() as camera:
+    async with brief_camera(**options) as camera:
         begun = loop.time()
         async with crowd(camera.url, count, transport) as watches:
             for watch in watches:
@@ -76,7 +80,7 @@ async def test_a_hundred_sessions_outlive_their_server(transport):
 @transports
 @one_loop
 async def test_a_thousand_sessions_connect_and_outlive_their_server(transport):
-    connected, recovered = await survive(1000, transport)
+    connected, recovered = await survive(1000, transport, tracks=[rare_video()])
     assert connected < CONNECTED[1000]
     assert recovered < CONNECTED[1000]
 
@@ -127,6 +131,61 @@ async def die_often(transport: str, cycles: int) -> None:
     assert most == 1
     assert camera.sessions_expired == 0
     assert camera.sessions_made == cycles + 1
+
+
+async def memory_of_deaths(transport: str, *checkpoints: int) -> list[int]:
+    """Bytes that Python has in use after so many deaths each time."""
+    loop = asyncio.get_running_loop()
+    loop.hurry(100.0 * checkpoints[-1])
+    found = []
+    async with brief_camera() as camera:
+        async with watched(camera.url, transport=transport) as watch:
+            for number in range(1, checkpoints[-1] + 1):
+                await watch.played(1.0)
+                at = loop.time()
+                camera.kill()
+                await watch.recovered(at, seconds=200)
+                await watch.until(lambda: watch.session.state == "playing")
+                for records in (watch.seen, watch.events, camera.requests):
+                    records.clear()
+                if number in checkpoints:
+                    gc.collect()
+                    found.append(tracemalloc.get_traced_memory()[0])
+        await left_clean(camera)
+    return found
+
+
+@pytest.mark.virtual_clock
+@pytest.mark.soak
+@transports
+async def test_deaths_leave_no_memory_behind(transport):
+    tracemalloc.start()
+    try:
+        early, late = await memory_of_deaths(transport, 100, 500)
+    finally:
+        tracemalloc.stop()
+    assert late - early < MEMORY
+
+
+@pytest.mark.virtual_clock
+async def test_hours_without_a_server_leave_no_memory_behind():
+    """Hundreds of errors are kept in events, and hold no connection by the frames they came by."""
+    asyncio.get_running_loop().hurry(20_000.0)
+    found = []
+    async with brief_camera() as camera, watched(camera.url) as watch:
+        await watch.played(1.0)
+        await camera.aclose()
+        tracemalloc.start()
+        try:
+            for _ in range(2):
+                await wait(7200.0)
+                watch.events.clear()
+                gc.collect()
+                found.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+        assert sum(watch.session.stats().attempts.values()) > 300
+    assert found[1] < MEMORY
 
 
 @pytest.mark.virtual_clock

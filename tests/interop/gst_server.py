@@ -98,6 +98,7 @@ class Server:
         self.server.set_address("127.0.0.1")
         self.server.set_service(str(options.port))
         self.pool = self.server.get_session_pool()
+        self.aliases = dict(alias.split("=") for alias in options.alias)
         self.mount(protected=bool(options.user or options.tls))
         if options.user or options.tls:
             self.protect(options)
@@ -105,7 +106,8 @@ class Server:
 
     def mount(self, *, protected):
         mounts = self.server.get_mount_points()
-        for path, (pipeline, protocols) in MOUNTS.items():
+        aliases = {path: MOUNTS[mount] for path, mount in self.aliases.items()}
+        for path, (pipeline, protocols) in (MOUNTS | aliases).items():
             factory = GstRtspServer.RTSPMediaFactory.new()
             factory.set_launch(f"( {pipeline} )")
             factory.set_shared(False)
@@ -208,6 +210,7 @@ def main():
     parser.add_argument("--password", default="")
     parser.add_argument("--authentication", default="digest", choices=AUTHENTICATION)
     parser.add_argument("--tls", metavar="FILE", help="certificate and key, PEM: rtsps only")
+    parser.add_argument("--alias", action="append", default=[], metavar="PATH=MOUNT")
     parser.add_argument("--reference", metavar="FILE")
     parser.add_argument("--pictures", type=int, default=250)
     parser.add_argument("--check", action="store_true")

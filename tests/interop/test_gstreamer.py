@@ -339,7 +339,8 @@ async def test_cancelling_a_consumer_leaves_no_session(gst: GstServer):
 @both_transports
 async def test_a_server_that_dies_ends_the_iteration_with_an_error(gstreamer, transport):
     with gst_server() as server:
-        async with rtspkit.connect(server.url("/pcmu"), transport=transport) as session:
+        url = server.url("/pcmu")
+        async with rtspkit.connect(url, transport=transport, retry=None) as session:
             packets = session.packets()
             await take(packets, 20)
             server.process.kill()

@@ -143,7 +143,7 @@ async def test_leaving_ends_the_session_on_the_server(vlc: VlcServer):
 
 
 async def test_a_server_that_dies_ends_the_iteration_with_an_error(vlc: VlcServer):
-    async with rtspkit.connect(vlc.url) as session:
+    async with rtspkit.connect(vlc.url, retry=None) as session:
         packets = session.packets()
         await take(packets, 20)
         vlc.process.kill()

@@ -271,3 +271,4 @@ async def test_a_loop_has_one_pool_and_the_largest_limit_holds():
     pool = pool_of(loop, 8_000_000)
     assert pool_of(loop, 9_000_000) is pool
     assert pool_of(loop, 1_000_000).limit == 9_000_000
+    assert pool_of(loop).limit == 9_000_000

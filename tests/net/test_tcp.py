@@ -20,12 +20,13 @@ class Collector:
         self.views: list[memoryview] = []
         self.lost: list[BaseException | None] = []
         self.changed = asyncio.Event()
+        self.unread = 0
 
     def on_data(self, view: memoryview, now: float) -> int:
         self.views.append(view)
         self.at = now
         self.changed.set()
-        return 0
+        return self.unread
 
     def on_lost(self, cause: BaseException | None) -> None:
         self.lost.append(cause)
@@ -136,6 +137,8 @@ async def test_tells_once_that_the_peer_is_gone(reset):
         assert [type(cause) for cause in collector.lost] == [
             ConnectionResetError if reset else type(None)
         ]
+        if reset:  # its frames would hold the slab
+            assert collector.lost[0].__traceback__ is None
         circuit.write(b"nobody reads this")
         assert circuit.bytes_sent == 0
         await closed(circuit)
@@ -363,3 +366,65 @@ async def test_held_it_reads_nothing_and_then_goes_on():
         await collector.until(lambda: collector.data == b"waits")
         await closed(circuit)
         circuit.hold(True)  # harmless
+
+
+async def test_passed_on_it_is_the_same_connection_with_counters_of_its_own():
+    async with RawServer() as server:
+        first, before, peer = await opened(server)
+        peer.write(b"first")
+        await before.until(lambda: before.data == b"first")
+        after = Collector()
+        second = first.pass_on(after.on_data, after.on_lost)
+        assert second is not None
+        assert (first.is_open, second.is_open) == (False, True)
+        assert (second.peer_host, second.local_host) == (first.peer_host, first.local_host)
+        peer.write(b"second")
+        await after.until(lambda: after.data == b"second")
+        assert before.data == b"first"
+        assert (first.bytes_received, second.bytes_received) == (5, 6)
+        first.write(b"nobody's")
+        first.close()
+        first.abort()
+        await first.wait_closed()
+        second.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        await server.until(lambda: bool(server.requests))
+        assert b"nobody" not in peer.received
+        peer.transport.close()
+        await after.until(lambda: after.lost == [None])
+        assert before.lost == []
+        assert first.closed is second.closed
+        assert second.closed.done()
+        assert len(server.peers) == 1
+
+
+async def test_passed_on_it_is_read_again_though_it_was_held():
+    async with RawServer() as server:
+        first, before, peer = await opened(server)
+        first.hold(True)
+        after = Collector()
+        second = first.pass_on(after.on_data, after.on_lost)
+        assert second is not None
+        peer.write(b"read")
+        await after.until(lambda: after.data == b"read")
+        assert before.data == b""
+        await closed(second)
+
+
+async def test_what_is_closed_half_read_or_not_sent_cannot_be_passed_on():
+    async with RawServer() as server:
+        circuit, collector, peer = await opened(server)
+        collector.unread = 5
+        peer.write(b"begun")
+        await collector.until(lambda: collector.data == b"begun")
+        assert circuit.pass_on(collector.on_data, collector.on_lost) is None
+        collector.unread = 0
+        peer.write(b"!")
+        await collector.until(lambda: collector.data == b"begunbegun!")
+        peer.transport.pause_reading()
+        while not circuit.waiting:
+            circuit.write(bytes(1_000_000))
+        assert circuit.pass_on(collector.on_data, collector.on_lost) is None
+        circuit.abort()
+        assert circuit.pass_on(collector.on_data, collector.on_lost) is None
+        await circuit.wait_closed()
+        assert circuit.pass_on(collector.on_data, collector.on_lost) is None

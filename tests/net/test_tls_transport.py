@@ -281,3 +281,20 @@ async def test_a_peer_that_takes_nothing_is_noticed_and_does_not_keep_the_socket
         assert LINGER - 0.02 < loop.time() - begun < LINGER + 0.4
         peer.transport.abort()
     await inventory.assert_nothing_left()
+
+
+@both_versions
+async def test_passed_on_what_comes_goes_to_the_next_one(version):
+    context = server_context(minimum_version=version, maximum_version=version)
+    async with RawServer(tls=context) as server:
+        first, before, peer = await opened(server)
+        first.hold(True)
+        after = Collector()
+        second = first.pass_on(after.on_data, after.on_lost)
+        assert second is not None
+        sent = frames(100)
+        peer.write(b"".join(sent))
+        await after.until(lambda: after.size == 100 * FRAME)
+        assert [bytes(one) for one in after.frames] == sent
+        assert before.frames == []
+        await closed(second)

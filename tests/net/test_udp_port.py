@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,8 @@ from rtspkit.net.udp_port import UdpPort, choose_receiver
 from rtspkit.wire.datagrams import Datagrams
 
 HOST = "127.0.0.1"
+TURNS = 100_000  # of the loop, at most, until the kernel has told something
+SOL_UDP, UDP_SEGMENT = 17, 103  # Linux
 needs_recvmmsg = pytest.mark.skipif(not recvmmsg_works(), reason="no recvmmsg here")
 WAYS_IN = [pytest.param("recvmmsg", marks=needs_recvmmsg), "recv_into", "datagram"]
 
@@ -89,6 +92,26 @@ async def test_trust_comes_with_the_first_empty_queue():
     assert single.calls == 11  # each of the early ones, and the end of the queue
     assert batch.calls <= 2
     assert one.port.receiver == "recvmmsg"
+    one.close()
+
+
+@needs_recvmmsg
+async def test_locked_again_it_still_takes_apart_what_the_sender_has_joined():
+    """As after a 454: the session is set up anew on the same ports."""
+    one = Receiver("recvmmsg")
+    one.start()
+    one.send(b"first")
+    await one.until(lambda: len(one.came) == 1)
+    one.sender.close()
+    one.sender = bound()
+    one.port.lock(HOST, one.sender.getsockname()[1])
+    joined = bytes(range(250)) * 4
+    control = [(SOL_UDP, UDP_SEGMENT, struct.pack("H", 250))]
+    for number in (1, 2):
+        one.sender.sendmsg([joined], control, 0, (HOST, one.port.port))
+        await one.until(lambda number=number: len(one.came) >= 1 + 4 * number)
+    assert one.came[1:] == [joined[:250]] * 8
+    assert one.port.readers[1].joined > 0  # the second time, the kernel has joined them
     one.close()
 
 
@@ -200,6 +223,30 @@ async def test_where_nothing_can_be_moderated_it_is_watched_alone(monkeypatch):
     one.start()
     one.send(b"there")
     await one.until(lambda: one.came == [b"there"])
+    one.close()
+
+
+@pytest.mark.parametrize("coalesce", [None, 0.001])
+@pytest.mark.parametrize("receiver", WAYS_IN)
+async def test_a_peer_that_refuses_what_we_send_is_heard_all_the_same(receiver, coalesce):
+    one = Receiver(receiver, None if coalesce is None else Moderation(coalesce))
+    one.start()
+    address = one.sender.getsockname()
+    for number in range(1, 4):
+        one.send(b"media")
+        await one.until(lambda number=number: len(one.came) == number)
+        one.sender.close()  # now the kernel answers with ICMP: port unreachable
+        errors = one.port.errors
+        assert one.port.send(b"to nobody")
+        for _ in range(TURNS):
+            if one.port.errors > errors:
+                break
+            await asyncio.sleep(0)
+        assert one.port.errors > errors
+        one.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.sender.bind(address)
+    one.send(b"media")
+    await one.until(lambda: len(one.came) == 4)
     one.close()
 
 

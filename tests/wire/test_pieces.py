@@ -87,3 +87,16 @@ def test_after_stop_nothing_is_kept():
     pieces.receive_data(b"ef")
     assert not pieces._load(join=0)
     assert len(pieces._view) == 0
+
+
+def test_at_rest_means_that_all_was_read_and_nothing_is_begun():
+    pieces = Pieces()
+    assert pieces.at_rest
+    pieces.receive_data(b"abc")
+    assert not pieces.at_rest
+    pieces._position = 3
+    assert pieces.at_rest
+    pieces.receive_data(b"de")
+    pieces.receive_data(b"f")
+    pieces._position = 2
+    assert not pieces.at_rest  # one waits
