@@ -1,8 +1,17 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies here is run by ``-m bench``: it measures, and that takes real time."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.bench)
 
 
 @pytest.fixture

@@ -31,15 +31,11 @@ def test_so_do_the_errors_of_each_address():
 
 
 def test_what_was_being_handled_meanwhile_loses_them_too():
-    try:
-        try:
-            raise OSError("first")
-        except OSError:
-            raise ConnectionLost("second") from None
-    except ConnectionLost as error:
-        assert error.__context__.__traceback__ is not None
-        without_frames(error)
-        assert error.__context__.__traceback__ is None
+    error, context = raised(ConnectionLost("second")), raised(OSError("first"))
+    error.__context__ = context
+    without_frames(error)
+    assert error.__context__ is context
+    assert context.__traceback__ is None
 
 
 def test_a_circle_of_causes_ends():

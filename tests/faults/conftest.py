@@ -8,12 +8,25 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from rtspkit.net.slab import pool_of
 
 KEPT = 1024 * 1024  # bytes that may still be pinned when all is closed and nobody holds a packet
+
+OTHERS = ("netlab", "soak")  # markers of tests that run by themselves
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies here is run by ``-m fault``."""
+    for item in items:
+        here = item.path.is_relative_to(Path(__file__).parent)
+        if here and not any(item.get_closest_marker(name) for name in OTHERS):
+            item.add_marker(pytest.mark.fault)
 
 
 @pytest_asyncio.fixture(autouse=True)

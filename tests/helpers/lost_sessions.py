@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from faulty import wait
+
 import rtspkit
 from rtspkit import Retry
 from rtspkit.client.connector import Connector
@@ -98,3 +100,15 @@ class Begun:
     def told(self, kind: type[E]) -> list[E]:
         """Every event of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+async def packets_until_empty(packets: PacketIterator) -> list[RtpPacket]:
+    """What waits in its queue."""
+    return [await anext(packets) for _ in range(len(packets._queue.items))]
+
+
+async def restart(camera: Camera, after: float) -> None:
+    """Nobody listens for so many seconds."""
+    await camera.aclose()
+    await wait(after)
+    await camera.start()
