@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from rtspkit.client.attempt import Attempt, Past, Way
 from rtspkit.client.driver import Driver
+from rtspkit.client.gate import gate_of
 from rtspkit.client.kept_errors import without_frames
 from rtspkit.client.machines import new_strategist
 from rtspkit.client.options import ConnectOptions
@@ -56,7 +57,9 @@ class Attempts:
         self._options = options
         self._sink = sink
         self._begin = begin
-        self._now = monotonic_clock(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._now = monotonic_clock(loop)
+        self._gate = gate_of(loop)
         self.past = Past(play=options.play)
         self.memory = RetryMemory(options, sink.on_event, self._now)
         self.strategist = new_strategist(options, self.memory.knowledge)
@@ -112,7 +115,7 @@ class Attempts:
         return following
 
     async def once(self, plan: Plan) -> None:
-        """One attempt after a loss, within ``timeouts.connect``.
+        """One attempt after a loss, in its turn, within ``timeouts.connect`` from there.
 
         Raises:
             RtspError: It has failed.
@@ -120,7 +123,7 @@ class Attempts:
         seconds = self._options.timeouts.connect
         attempt = self._new(plan)
         try:
-            async with asyncio.timeout(seconds) as budget:
+            async with self._gate.place(), asyncio.timeout(seconds) as budget:
                 until = budget.when()
                 assert until is not None
                 await attempt.run(until)

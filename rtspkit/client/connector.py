@@ -123,7 +123,7 @@ def connect(
     path that is not there.
 
     Use it with ``async with``, which closes the session, or ``await`` it and call ``aclose()``
-    yourself: a session that is forgotten keeps its sockets.
+    yourself: one that is forgotten is torn down when it is garbage, with a warning.
 
     Args:
         url: ``rtsp://user:password@host:554/path``. ``rtspt://`` means TCP, ``rtspu://`` UDP,
