@@ -40,7 +40,15 @@ from rtspkit.wire.stream import Stream
 __all__ = ["Narrator", "describe_event"]
 
 SOON = 0.005  # seconds of a delay that is none
-SURVIVAL = (Reconnecting, Reconnected, StrategyChanged, StreamChanged, StoreProblem)
+SURVIVAL = (
+    Reconnecting,
+    Reconnected,
+    SessionRestored,
+    StoreProblem,
+    StrategyChanged,
+    StreamChanged,
+    TransportRejected,
+)
 
 
 class Narrator:

@@ -67,10 +67,12 @@ class Way:
         racing: How they are raced, as ``Racing.mode`` has it.
         timeout: Seconds after which connecting gives way to the next attempt; None for
             ``racing.timeout``.
+        connections: At most so many are raced; None for ``racing.max_connections``.
     """
 
     racing: str
     timeout: float | None = None
+    connections: int | None = None
 
 
 class Attempt:
@@ -86,6 +88,8 @@ class Attempt:
     Attributes:
         phase: What it is, or was, doing.
         failure: The error that ends it; taking leave of the server may outlast the budget.
+        stood: Connections that the server has taken.
+        opened: Seconds that the last one needed until it stood; None before.
         no_ports: Whether UDP was given up for a want of our own, that says nothing of the server.
     """
 
@@ -105,6 +109,8 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self.phase = "connect"
         self.failure: RtspError | None = None
+        self.stood = 0
+        self.opened: float | None = None
         self.no_ports = False
 
     async def run(self, until: float) -> None:
@@ -183,13 +189,19 @@ class Attempt:
         self.failure = no_room(self._options)
         lease = await reserve(self._options, fresh=bool(self._past.streams))
         self.failure = None
+        if self._way.connections is not None:
+            lease.places.shrink(min(self._way.connections, lease.places.number))
+        began = self._loop.time()
         try:
             async with asyncio.timeout(seconds):
                 await driver.open(self._way.racing, lease)
+            self.opened = self._loop.time() - began
         except TimeoutError as error:
             if isinstance(error, RtspError) or seconds is None:
                 raise
             raise DeadlineExceeded("connect", seconds) from None
+        finally:
+            self.stood += lease.stood
 
     async def _play(
         self, driver: Driver, presentation: Presentation, kinds: tuple[str, ...]

@@ -28,6 +28,8 @@ from rtspkit.net.clock import monotonic_clock
 
 __all__ = ["Attempts"]
 
+PATIENCE = 3.0  # times that a connection may need what the last one needed, in the quick phase
+
 
 class Attempts:
     """Every attempt of one session, the first and those after a loss.
@@ -66,6 +68,8 @@ class Attempts:
         self.last_error: RtspError | None = None
         self.counts: Counter[str] = Counter()
         self.strategy = ""
+        self._attempt: Attempt | None = None  # the last one
+        self._opened = 0.0  # seconds that the last connection needed
         self.kind = ""
         self.no_ports = False
 
@@ -87,6 +91,7 @@ class Attempts:
                     try:
                         await attempt.run(until)
                         self.no_ports = attempt.no_ports
+                        self._opened = attempt.opened or 0.0
                         break
                     except RtspError as error:
                         plan = self._again(error, number, plan, until)
@@ -127,6 +132,7 @@ class Attempts:
                 until = budget.when()
                 assert until is not None
                 await attempt.run(until)
+            self._opened = attempt.opened or 0.0
         except TimeoutError as error:
             if isinstance(error, RtspError):
                 raise
@@ -137,12 +143,14 @@ class Attempts:
         self.strategy = plan.strategy
         racing = self._options.racing.mode
         mode = plan.racing if racing == "auto" else racing
-        way = Way(mode, plan.timeout)
+        patience = plan.timeout and max(plan.timeout, PATIENCE * self._opened)
+        way = Way(mode, patience, plan.connections)
         options = self._options
         if self.kind in options.kinds:
             others = (kind for kind in options.kinds if kind != self.kind)
             options = replace(options, kinds=(self.kind, *others))
-        return Attempt(options, self._sink, self.past, way, self._begin)
+        self._attempt = Attempt(options, self._sink, self.past, way, self._begin)
+        return self._attempt
 
     @staticmethod
     def _out_of_time(attempt: Attempt | None, seconds: float) -> RtspError:
@@ -179,4 +187,5 @@ class Attempts:
         self.last_error = error
         now = self._now()
         self._sink.on_event(AttemptFailed(now, number, error, plan.strategy))
-        self.strategist.failed(now, cause_of(error))
+        stood = self._attempt.stood if self._attempt is not None else 0
+        self.strategist.failed(now, cause_of(error), stood=stood)

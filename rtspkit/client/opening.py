@@ -100,7 +100,7 @@ async def open_connection(
             machine.inherit(lease.idle.machine)
     try:
         if circuit is None:
-            circuit = await _open(options, racing, on_data, on_lost, places.number)
+            circuit = await _open(options, racing, on_data, on_lost, lease)
     except BaseException:
         places.shrink(0)
         raise
@@ -113,7 +113,7 @@ async def _open(
     racing: str,
     on_data: OnData,
     on_lost: Callable[[BaseException | None], None],
-    number: int,
+    lease: Lease,
 ) -> TcpCircuit:
     url = options.url
     tls = await tls_context(options.tls) if url.scheme in TLS_SCHEMES else None
@@ -122,11 +122,12 @@ async def _open(
         url.port,
         on_data,
         on_lost,
-        racing=replace(options.racing, max_connections=max(number, 1)),
+        racing=replace(options.racing, max_connections=max(lease.places.number, 1)),
         mode=racing,
         tls=tls,
         write=options.timeouts.write,
         question=_question(options),
+        stood=lease.knocked,
     )
 
 

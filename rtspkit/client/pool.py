@@ -36,10 +36,16 @@ class Lease:
     Attributes:
         places: Room for connections; to be given back.
         idle: A connection that stands already; None when a new one is to be made.
+        stood: Connections that the server has taken.
     """
 
     places: Places
     idle: IdleConnection | None = None
+    stood: int = 0
+
+    def knocked(self) -> None:
+        """The server has taken one more connection."""
+        self.stood += 1
 
 
 class _Turn:
@@ -220,7 +226,10 @@ class ConnectionPool:
         """Wait in line for a connection, or for room."""
         line = self._lines.setdefault(server, deque())
         turn = _Turn()
-        line.append(turn)
+        if fresh:  # a session that had its place before it was lost goes first
+            line.appendleft(turn)
+        else:
+            line.append(turn)
         try:
             while True:
                 self.check()

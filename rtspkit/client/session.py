@@ -106,7 +106,8 @@ class Session:
         """What was counted up to now, as a value that does not change; also after the end."""
         supervisor = self._supervisor
         attempts, played_at = supervisor.attempts, supervisor.played_at
-        stats = connection_stats(supervisor.known_driver(), self.streams)
+        driver = supervisor.driver
+        stats = SessionStats() if driver is None else connection_stats(driver, self.streams)
         stats = with_units(supervisor.ledger.total(stats), self._unit_counters, played_at)
         return replace(
             stats,

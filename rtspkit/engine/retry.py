@@ -108,6 +108,15 @@ class Pace:
         recent = sum(begun > now - PERIOD for begun in self._begun)
         return recent + 1 <= CONNECTS - LATER
 
+    def left(self, now: float) -> int:
+        """How many connections may begin at this moment; at least one."""
+        return max(CONNECTS - sum(begun > now - PERIOD for begun in self._begun), 1)
+
+    def charge(self, connections: int) -> None:
+        """So many more have begun with the last attempt."""
+        for _ in range(connections if self._begun else 0):
+            self._begun.append(self._begun[-1])
+
     @property
     def bound(self) -> float:
         """Before this moment no further attempt may begin."""

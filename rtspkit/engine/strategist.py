@@ -64,12 +64,14 @@ class Plan:
         strategy: Where its delay comes from, by its concrete name.
         timeout: Seconds after which connecting should give way to the next attempt; None when
             nothing is gained by it, and the usual deadlines hold.
+        connections: At most so many are to be raced.
     """
 
     delay: float
     racing: RacingMode
     strategy: str
     timeout: float | None = None
+    connections: int | None = None
 
 
 class Strategist:
@@ -124,14 +126,23 @@ class Strategist:
         else:
             at = self._next(choice, now, again)
         at = max(at, now, self._pace.bound)
+        connections = self._pace.left(at)
         self._pace.begin(at)
         self.attempts += 1
         racing: RacingMode = "none" if self._cause == "refused" else choice.tactic.racing
         timeout = QUICK_GAP if self._quick else None
-        return Plan(at - now, racing, choice.tactic.strategy, timeout)
+        return Plan(at - now, racing, choice.tactic.strategy, timeout, connections)
 
-    def failed(self, now: float, cause: Cause) -> None:
-        """The attempt did not reach first media."""
+    def failed(self, now: float, cause: Cause, *, stood: int = 0) -> None:
+        """The attempt did not reach first media.
+
+        Args:
+            now: Monotonic seconds.
+            cause: Why.
+            stood: Connections that the server has taken, of those that were raced: each beyond
+                the first counts as an attempt.
+        """
+        self._pace.charge(stood - 1)
         self._cause = cause
         self._quick = self._quick and cause in NOBODY
         self._chooser.learn(Outcome("failed", cause), now)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 
 from rtspkit.net.resolver import Address
 from rtspkit.net.tls import TlsContext
@@ -96,7 +97,12 @@ class Contender:
 
 
 async def connect(
-    address: Address, *, write: float, tls: TlsContext | None = None, host: str = ""
+    address: Address,
+    *,
+    write: float,
+    tls: TlsContext | None = None,
+    host: str = "",
+    stood: Callable[[], None] = lambda: None,
 ) -> Contender:
     """Connect to one address; cancelled, it closes the socket.
 
@@ -105,6 +111,7 @@ async def connect(
         write: Seconds that the server may leave unacknowledged what was sent.
         tls: How to verify it, or None for a connection in the clear.
         host: What the address was found for.
+        stood: Told when the server has taken the connection, before any handshake.
 
     Raises:
         OSError: It cannot be reached, or the handshake failed.
@@ -116,6 +123,7 @@ async def connect(
         sock.setblocking(False)
         _tune(sock, write)
         await asyncio.get_running_loop().sock_connect(sock, where)
+        stood()
         channel = None
         if tls is not None:
             channel = TlsChannel(tls, host)

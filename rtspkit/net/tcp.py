@@ -282,6 +282,7 @@ async def open_circuit(
     tls: TlsContext | None = None,
     write: float = 10.0,
     question: bytes = OPTIONS,
+    stood: Callable[[], None] = lambda: None,
 ) -> TcpCircuit:
     """Find the host's addresses, race connections to them, and give the winner to the loop.
 
@@ -296,6 +297,7 @@ async def open_circuit(
         tls: How the server is verified; None connects in the clear.
         write: Seconds that the server may leave unacknowledged what was sent.
         question: Request that a connection is proven with, where the mode wants proof.
+        stood: Told of each connection that the server has taken, whatever becomes of it.
 
     Raises:
         ConnectError: The name is not known, no address took the connection, or the server is not
@@ -308,7 +310,10 @@ async def open_circuit(
     shown = f"[{host}]" if ":" in host else host
     addresses = await resolve(host, port, timeout=racing.timeout)
     winner = await race(
-        [partial(connect, address, write=write, tls=tls, host=host) for address in addresses],
+        [
+            partial(connect, address, write=write, tls=tls, host=host, stood=stood)
+            for address in addresses
+        ],
         mode="first-wins" if chosen == "auto" else chosen,
         delay=racing.delay,
         timeout=racing.timeout,

@@ -24,6 +24,7 @@ from rtspkit import (
 from rtspkit.client.attempts import Attempts
 from rtspkit.client.options import build_options
 from rtspkit.engine.events import AttemptFailed, Reconnecting
+from rtspkit.engine.strategist import Plan
 from rtspkit.errors import ServiceUnavailable
 from rtspkit.testing.actions import Close, Drop, Reply
 from rtspkit.testing.authenticator import Authentication
@@ -276,3 +277,26 @@ async def test_what_the_strategist_decides_is_told():
         changes = [event for event in sink.events if type(event).__name__ == "StrategyChanged"]
         assert changes != []
         assert attempts.strategist.next_event() is None
+
+
+@pytest.mark.parametrize(("opened", "patience"), [(0.0, 0.7), (0.1, 0.7), (0.8, 2.4)])
+async def test_a_connection_that_needs_long_has_three_times_as_long_in_the_quick_phase(
+    opened, patience
+):
+    attempts = attempts_at("rtsp://127.0.0.1:9/x", Begun())
+    attempts._opened = opened
+    plan = Plan(0.0, "none", "auto", timeout=0.7, connections=2)
+    way = attempts._new(plan)._way
+    assert way.timeout == pytest.approx(patience)
+    assert way.connections == 2
+    assert attempts._new(Plan(0.0, "none", "auto"))._way.timeout is None
+
+
+async def test_what_a_connection_needed_and_how_many_stood_is_known():
+    async with Camera() as camera:
+        sink = Begun()
+        attempts = attempts_at(camera.url, sink)
+        await attempts.first()
+        assert attempts._attempt.opened is not None
+        assert attempts._attempt.stood == 1
+        await sink.leave()

@@ -68,6 +68,21 @@ async def test_who_is_cancelled_in_the_turn_that_lets_him_in_passes_it_on():
     assert gate.free == 1
 
 
+async def test_who_is_cancelled_in_the_turn_before_it_would_let_him_in_is_passed_over():
+    gate = Gate(1, longest=9)
+    await gate.take()
+    waiting, last = (asyncio.create_task(gate.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.give()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    async with asyncio.timeout(1):
+        await last
+    gate.give()
+    assert gate.free == 1
+
+
 async def test_each_loop_has_its_own():
     gate = gate_of(asyncio.get_running_loop())
     assert gate is gate_of(asyncio.get_running_loop())

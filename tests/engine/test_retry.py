@@ -145,3 +145,35 @@ def test_no_minute_has_more_than_twelve(waits):
         begun.append(now)
     for start in begun:
         assert sum(start <= at < start + 60 for at in begun) <= CONNECTS
+
+
+def test_connections_that_were_raced_count_too():
+    pace, now, begun = Pace(), 0.0, []
+    for _ in range(30):
+        now = max(now, pace.bound)
+        left = pace.left(now)
+        pace.begin(now)
+        raced = min(3, left)
+        pace.charge(raced - 1)
+        begun += [now] * raced
+        now += 0.7
+    for start in begun:
+        assert sum(start <= at < start + 60 for at in begun) <= CONNECTS
+
+
+def test_what_was_not_taken_by_the_server_is_not_charged():
+    pace = Pace()
+    pace.charge(3)  # before any attempt
+    pace.begin(0.0)
+    pace.charge(-1)
+    pace.charge(0)
+    assert pace.left(0.0) == CONNECTS - 1
+    assert pace.last == 0.0
+
+
+def test_at_the_bound_one_connection_is_left():
+    pace = Pace()
+    for _ in range(CONNECTS):
+        pace.begin(0.0)
+    assert pace.left(1.0) == 1
+    assert pace.left(PERIOD + 1) == CONNECTS

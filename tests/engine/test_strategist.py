@@ -429,3 +429,19 @@ def test_adaptive_keeps_what_it_learns():
 def test_a_plan_is_a_value():
     assert Plan(1.0, "none", "linear") == Plan(1.0, "none", "linear", None)
     assert cause_of(ConnectionRefusedError()) == "refused"
+
+
+@pytest.mark.parametrize("strategy", ["immediate", "exponential-jitter", "auto", "adaptive"])
+def test_a_server_that_takes_every_connection_and_stays_silent_sees_twelve_in_a_minute(strategy):
+    life = settled(strategy)
+    strategist, now, begun = life.strategist, life.now, []
+    end = now + 300
+    while now < end:
+        plan = strategist.plan(now, again=True)
+        raced = min(3, plan.connections)
+        begun += [now + plan.delay] * raced
+        now += plan.delay + 0.7
+        strategist.failed(now, "timeout", stood=raced)
+    for start in begun:
+        assert sum(start <= at < start + 60 for at in begun) <= 12
+    assert sum(at >= end - 60 for at in begun) >= 1
