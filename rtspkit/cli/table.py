@@ -9,7 +9,6 @@ Out:    on a terminal with rich: one table that is drawn anew; anywhere else: li
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import Protocol, Self
 
 from rtspkit.cli.figures import clock, count, decimal, milliseconds, one_line, shorten
@@ -55,12 +54,7 @@ class Table(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *exc_info: object) -> None: ...
 
     def begin(self, session: Session) -> None:
         """What is played; shown above the numbers."""
@@ -117,12 +111,7 @@ class PlainTable:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         sys.stdout.flush()
 
     def begin(self, session: Session) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from rtspkit.client.fanout import Fanout
@@ -57,12 +56,7 @@ class Connector:
         self._session = await self._open()
         return self._session
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         if self._session is not None:
             await self._session.aclose()
 

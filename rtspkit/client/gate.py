@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from types import TracebackType
 
 __all__ = ["Gate", "gate_of"]
 
@@ -74,12 +73,7 @@ class _Place:
         self._timer = None
         self._gate.give()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._leave()

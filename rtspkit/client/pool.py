@@ -19,7 +19,6 @@ import math
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from types import TracebackType
 
 from rtspkit.client.idle import IdleConnection
 from rtspkit.errors import LocalProtocolError
@@ -160,12 +159,7 @@ class ConnectionPool:
         self._check_loop()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     # -- for sessions -----------------------------------------------------------------------------

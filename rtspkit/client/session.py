@@ -12,7 +12,6 @@ import asyncio
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
 from typing import TypeVar
 
 from rtspkit.client.access_units import AccessUnitIterator, UnitCounters, make_depacketizers
@@ -283,12 +282,7 @@ class Session:
     async def __aenter__(self) -> Session:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

@@ -93,6 +93,8 @@ class Playback:
         self._ended: set[int] = set()
         self._events: deque[Event] = deque()
         self._range_end: float | None = None
+        self._carried: float | None = None  # the time that it goes on from
+        self._ahead = 0.0  # seconds that time is ahead of the place in the presentation
         self.started_at: float | None = None
         self.stirred = False
         self._held = False
@@ -146,6 +148,7 @@ class Playback:
                 moment = max(moments.values(), key=lambda m: m.arrival, default=None)
             if moment is not None:
                 receiver.carry_on(moment.media_time, moment.arrival)
+                self._carried = moment.media_time
 
     def start(self, now: float, *, first_packet: float, keepalive_interval: float) -> None:
         """PLAY is being sent."""
@@ -181,19 +184,19 @@ class Playback:
         if npt and isinstance(end, float | int):
             begin = start if isinstance(start, float | int) else 0.0
             self._range_end = end if end > begin else None  # live cameras say npt=0-0
+        self._ahead = 0.0
         for index, receiver in self.receivers.items():
             entry = played.rtp_info.get(index)
-            receiver.inform(
-                rtptime=entry.rtptime if entry else None,
-                sequence_number=entry.sequence_number if entry else None,
-                npt_start=npt_start,
-            )
+            rtptime, number = (entry.rtptime, entry.sequence_number) if entry else (None, None)
+            used = receiver.inform(rtptime=rtptime, sequence_number=number, npt_start=npt_start)
+            if not used and npt_start is not None and self._carried is not None:
+                self._ahead = self._carried - npt_start  # time does not go back for it
 
     @property
     def position(self) -> float | None:
         """Seconds into a presentation that has an end; None for a live one."""
         times = [receiver.snapshot().media_time for receiver in self.receivers.values()]
-        return max(times, default=None) if self._range_end is not None else None
+        return max(times, default=0.0) - self._ahead if self._range_end is not None else None
 
     @property
     def at_end(self) -> bool:

@@ -474,6 +474,18 @@ class TestAnotherConnection:
         playback.carry_on(moments, ())
         assert playback.moments() == {}
 
+    def test_an_answer_that_comes_after_the_media_tells_the_place_and_not_the_time(self):
+        stream = video()
+        playback = make(stream, start=None)
+        playback.carry_on({stream: Moment(30.0, 30.0)}, ())
+        playback.start(30.0, first_packet=1.5, keepalive_interval=30.0)
+        (packet,) = frames(playback, 30.0, (0, rtp(5000)))
+        playback.inform(Played(Range("npt", 29.5, 60.0), {}))
+        assert packet.media_time == 30.0  # it does not go back
+        assert playback.position == 29.5  # what the next connection asks for
+        playback.inform(Played(Range("npt", 29.5, 60.0), {}))
+        assert playback.position == 29.5
+
     def test_the_place_in_a_presentation_is_known_before_its_first_packet(self):
         stream = video()
         playback = make(stream, start=None)

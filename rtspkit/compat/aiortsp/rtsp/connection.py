@@ -16,7 +16,6 @@ import logging
 import ssl as tls
 from collections.abc import Iterable, Mapping
 from secrets import token_hex
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rtspkit.client.options import ConnectOptions, build_options
@@ -89,12 +88,7 @@ class RTSPConnection:
         await self.prepare()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     async def prepare(self) -> None:

@@ -18,7 +18,6 @@ import logging
 import random
 import ssl as tls
 from collections.abc import AsyncIterator, Iterator
-from types import TracebackType
 from typing import Any, Self
 
 from rtspkit.client.connector import Connector, connect
@@ -121,12 +120,7 @@ class RTSPReader(RTPTransportClient):
         self._runner = asyncio.get_running_loop().create_task(self._run())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         runner = self._runner
         if runner is None:
             return

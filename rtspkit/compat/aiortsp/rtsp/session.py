@@ -17,7 +17,6 @@ import contextlib
 import logging
 import re
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Self
 
 from rtspkit.compat.aiortsp.rtcp.stats import RTCPStats
@@ -97,12 +96,7 @@ class RTSPMediaSession:
         await self.setup()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         with contextlib.suppress(RTSPError, TimeoutError):
             async with asyncio.timeout(TEARDOWN):
                 await self.teardown()
